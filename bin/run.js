@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// The one file that must also load on an old Node: it says which version wherry needs.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 15)) {
+  process.stderr.write(
+    `wherry needs Node.js 22.15 or newer; this is ${process.versions.node} (${process.execPath}).\n` +
+      'Install a current Node.js, or in a checkout run it as an npm script: npm run lab -- status\n',
+  )
+  process.exit(1)
+}
+const { run } = await import('../dist/cli/run.js')
+await run(process.argv.slice(2), import.meta.url)

@@ -1,0 +1,61 @@
+import { type Options, execa } from 'execa'
+
+/** How a child process ended. `exitCode` is undefined when it could not be started or died of a signal. */
+export interface ProcessResult {
+  exitCode: number | undefined
+  stdout: string
+  stderr: string
+  /** A one-line account of a failure, absent on success. */
+  failure?: string
+}
+
+/** What a caller may set for a child process. */
+export interface ProcessOptions {
+  cwd?: string
+  /** Added to this process's own environment. */
+  env?: Record<string, string>
+  input?: string
+  /** The child is killed after this many milliseconds. */
+  timeoutMs?: number
+  /** Called with every complete line of stdout and stderr as it comes. */
+  onLine?: (line: string) => void
+}
+
+/** Runs a program to its end. Never throws: look at `failure`. */
+export async function run(
+  file: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
+  const settings: Options = { reject: false, all: true }
+  if (options.input === undefined) settings.stdin = 'ignore'
+  else settings.input = options.input
+  if (options.cwd !== undefined) settings.cwd = options.cwd
+  if (options.env !== undefined) settings.env = options.env
+  if (options.timeoutMs !== undefined) settings.timeout = options.timeoutMs
+  const child = execa(file, args, settings)
+  if (options.onLine) {
+    for await (const line of child.iterable({ from: 'all' })) options.onLine(String(line))
+  }
+  const result = await child
+  return {
+    exitCode: result.exitCode,
+    stdout: String(result.stdout ?? ''),
+    stderr: String(result.stderr ?? ''),
+    ...(result.failed ? { failure: result.shortMessage } : {}),
+  }
+}
+
+/** A long-lived child whose stdin and stdout are ours, such as an ssh that carries one connection. */
+export function startDuplex(file: string, args: readonly string[], env?: Record<string, string>) {
+  return execa(file, args, {
+    reject: false,
+    buffer: false,
+    encoding: 'buffer',
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    cleanup: true,
+    ...(env ? { env } : {}),
+  })
+}

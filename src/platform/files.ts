@@ -2,7 +2,11 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Writes a file whole or not at all: temporary in the same directory, fsync, rename, fsync of the directory. */
-export async function writeFileAtomically(path: string, content: string | Buffer, mode = 0o600): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  content: string | Buffer,
+  mode = 0o600,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const temporary = `${path}.${process.pid}.tmp`
   const file = await open(temporary, 'w', mode)

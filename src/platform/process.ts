@@ -1,4 +1,4 @@
-import { type Options, execa } from 'execa'
+import { execa, type Options } from 'execa'
 
 /** How a child process ended. `exitCode` is undefined when it could not be started or died of a signal. */
 export interface ProcessResult {
@@ -27,12 +27,14 @@ export async function run(
   args: readonly string[],
   options: ProcessOptions = {},
 ): Promise<ProcessResult> {
-  const settings: Options = { reject: false, all: true }
-  if (options.input === undefined) settings.stdin = 'ignore'
-  else settings.input = options.input
-  if (options.cwd !== undefined) settings.cwd = options.cwd
-  if (options.env !== undefined) settings.env = options.env
-  if (options.timeoutMs !== undefined) settings.timeout = options.timeoutMs
+  const settings: Options = {
+    reject: false,
+    all: true,
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  }
   const child = execa(file, args, settings)
   if (options.onLine) {
     for await (const line of child.iterable({ from: 'all' })) options.onLine(String(line))

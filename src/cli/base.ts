@@ -1,0 +1,98 @@
+import { Command, Flags, type Interfaces } from '@oclif/core'
+import { Chalk, type ChalkInstance } from 'chalk'
+import type { Report } from '../model/progress.ts'
+import { type ErrorReport, reportOf } from './error-report.ts'
+import { type Presenter, presenterFor } from './progress/presenter.ts'
+
+/** The parsed flags of a command, with the ones that every command has. */
+export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof BaseCommand)['baseFlags'] & T['flags']
+>
+
+/**
+ * What every wherry command does the same way: the result to stdout, progress to stderr, exactly one JSON document
+ * with `--json`, errors in one shape with a documented exit code.
+ */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true
+  static override baseFlags = {
+    progress: Flags.option({
+      options: ['auto', 'plain', 'json', 'none'] as const,
+      default: 'auto' as const,
+      summary: 'How to show progress on stderr.',
+      description: 'auto: live on a terminal, plain lines elsewhere. json: one event a line.',
+      helpGroup: 'GLOBAL',
+    })(),
+    'no-color': Flags.boolean({ summary: 'No colours. NO_COLOR does the same.', helpGroup: 'GLOBAL' }),
+  }
+
+  #presenter: Presenter | undefined
+  readonly #interrupt = new AbortController()
+
+  /** Aborted on the first Ctrl-C, SIGTERM or SIGHUP: long work watches it and rolls back. */
+  protected readonly interrupted: AbortSignal = this.#interrupt.signal
+
+  /** Colours for stdout, off where they do not belong. */
+  protected get colours(): ChalkInstance {
+    const plain = this.argv.includes('--no-color') || Boolean(process.env.NO_COLOR) || !process.stdout.isTTY
+    return new Chalk(plain ? { level: 0 } : {})
+  }
+
+  /** Where work code reports to. The presenter is chosen by --progress the first time. */
+  protected get report(): Report {
+    this.#presenter ??= presenterFor(this.#progressMode(), process.stderr, this.argv.includes('--no-color'))
+    return this.#presenter.report
+  }
+
+  /** Takes live progress off the screen, before a result or a question is printed. */
+  protected endProgress(): void {
+    this.#presenter?.end()
+    this.#presenter = undefined
+  }
+
+  /** Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step. */
+  protected async interruptible<T>(action: () => Promise<T>): Promise<T> {
+    const interrupt = (signal: NodeJS.Signals) => {
+      this.report({
+        type: 'warning',
+        code: 'interrupted',
+        message: `${signal}: stopping and putting everything back`,
+      })
+      this.#interrupt.abort(signal)
+    }
+    const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    for (const signal of signals) process.once(signal, interrupt)
+    try {
+      return await action()
+    } finally {
+      for (const signal of signals) process.off(signal, interrupt)
+    }
+  }
+
+  override async catch(error: Error): Promise<void> {
+    this.endProgress()
+    const report = reportOf(error)
+    process.exitCode = report.exitCode
+    if (this.jsonEnabled()) this.logJson({ error: report })
+    else this.#printError(report, error)
+  }
+
+  protected override async finally(): Promise<void> {
+    this.endProgress()
+  }
+
+  #printError(report: ErrorReport, error: Error): void {
+    const plain = this.argv.includes('--no-color') || Boolean(process.env.NO_COLOR) || !process.stderr.isTTY
+    const colours = new Chalk(plain ? { level: 0 } : {})
+    const lines = [`${colours.red.bold('Error:')} ${report.message}`]
+    for (const suggestion of report.suggestions) lines.push(`  ${colours.cyan('→')} ${suggestion}`)
+    if (report.code === 'unexpected' && process.env.WHERRY_DEBUG) lines.push(error.stack ?? '')
+    process.stderr.write(`${lines.join('\n')}\n`)
+  }
+
+  #progressMode(): string {
+    const index = this.argv.findIndex((word) => word === '--progress' || word.startsWith('--progress='))
+    if (index < 0) return 'auto'
+    return this.argv[index]?.split('=')[1] ?? this.argv[index + 1] ?? 'auto'
+  }
+}

@@ -1,0 +1,13 @@
+import { execute, flush } from '@oclif/core'
+
+/** Runs one wherry command line and ends the process with its exit code. */
+export async function run(
+  args: string[],
+  root: string,
+  { development = false }: { development?: boolean } = {},
+): Promise<never> {
+  await execute({ args, dir: root, development })
+  await flush()
+  // Kept-alive connections to engines must not hold up a script that waits for us.
+  process.exit(process.exitCode ?? 0)
+}

@@ -1,0 +1,89 @@
+import Docker from 'dockerode'
+import { messageOf } from '../model/errors.ts'
+import { type EngineAddress, resolveEngine } from './address.ts'
+import { Engine } from './engine.ts'
+import { unreachable } from './failures.ts'
+import { openSshTunnel } from './ssh.ts'
+
+/**
+ * The newest API version that wherry speaks. Not 1.52: from there on inspecting no longer tells a MAC address that the
+ * user set from one that the engine generated.
+ */
+const newestApi = '1.51'
+
+const firstAnswerSeconds = 15
+
+/**
+ * Reaches an engine and finds out which API version to speak with it. Undefined means the one that the Docker CLI would use.
+ * Close the engine when done.
+ * @throws EngineUnreachableError (exit 7) with the reason and what to do.
+ */
+export async function connectEngine(name?: string): Promise<Engine> {
+  const address = await resolveEngine(name)
+  const { options, close } = await transportFor(address)
+  try {
+    const version = await firstAnswer(address, new Docker(options))
+    const apiVersion = olderVersion(version.ApiVersion, newestApi)
+    const docker = new Docker({ ...options, version: `v${apiVersion}` } as Docker.DockerOptions)
+    const info = await docker.info()
+    return new Engine(docker, { address, version: version.Version, apiVersion, info, close })
+  } catch (error) {
+    await close()
+    throw unreachable(address, error)
+  }
+}
+
+async function transportFor(
+  address: EngineAddress,
+): Promise<{ options: Docker.DockerOptions; close(): Promise<void> }> {
+  const { url, tls } = address
+  const close = async () => {}
+  switch (url.protocol) {
+    case 'unix:':
+    case 'npipe:':
+      return { options: { socketPath: decodeURIComponent(url.pathname) }, close }
+    case 'ssh:': {
+      const tunnel = await openSshTunnel(url)
+      // The host is only what the Host header says: the tunnel's far end is the engine.
+      return {
+        options: { protocol: 'http', host: 'docker', port: 80, agent: tunnel.agent } as Docker.DockerOptions,
+        close: tunnel.close,
+      }
+    }
+    default: {
+      const secure = url.protocol === 'https:' || tls !== undefined
+      const options = {
+        protocol: secure ? 'https' : 'http',
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: Number(url.port || (secure ? 2376 : 2375)),
+        ...(tls ? { ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: !tls.skipVerify } : {}),
+      }
+      return { options: options as unknown as Docker.DockerOptions, close }
+    }
+  }
+}
+
+async function firstAnswer(address: EngineAddress, docker: Docker): Promise<Docker.DockerVersion> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error(`no answer within ${firstAnswerSeconds} s`), { code: 'ETIMEDOUT' })
+    timer = setTimeout(() => reject(error), firstAnswerSeconds * 1000)
+  })
+  try {
+    const version = await Promise.race([docker.version(), tooLate])
+    if (!version.ApiVersion) throw new Error(`what answers at ${address.url.href} is not a Docker engine`)
+    return version
+  } catch (error) {
+    if (/^\(HTTP code/.test(messageOf(error))) {
+      throw new Error(`it answered, but not like a Docker engine: ${messageOf(error)}`, { cause: error })
+    }
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The lower of two dotted version numbers. */
+export function olderVersion(a: string, b: string): string {
+  return a.localeCompare(b, 'en', { numeric: true }) <= 0 ? a : b
+}

@@ -1,0 +1,205 @@
+import type { Readable, Writable } from 'node:stream'
+import { PassThrough } from 'node:stream'
+import type Docker from 'dockerode'
+import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../model/documents.ts'
+import type { EngineCall } from './engine.ts'
+import { hasStatus } from './failures.ts'
+
+/** What a container is created from: the body of `POST /containers/create`. */
+export type CreateBody = Record<string, unknown>
+
+/** The streams of an attached container. `stdout` and `stderr` end when the container does. */
+export interface Attachment {
+  stdin: Writable
+  stdout: Readable
+  stderr: Readable
+}
+
+/** Containers of one engine. Names and ids are both accepted wherever `id` stands. */
+export class Containers {
+  readonly #docker: Docker
+  readonly #call: EngineCall
+
+  constructor(docker: Docker, call: EngineCall) {
+    this.#docker = docker
+    this.#call = call
+  }
+
+  /** The engine's whole document, undefined where there is no such container. */
+  async inspect(id: string, { size = false } = {}): Promise<ContainerDocument | undefined> {
+    return this.#call(`inspecting container ${id}`, async () => {
+      // The name becomes a part of the path; dockerode does not escape it.
+      const options = size ? { size: true } : {}
+      return (await this.#get(id).inspect(options as never)) as unknown as ContainerDocument
+    }).catch((error) => {
+      if (hasStatus(error, 404)) return undefined
+      throw error
+    })
+  }
+
+  /** All containers, running or not; `labels` as `key` or `key=value`. */
+  async list({ labels = [] as readonly string[] } = {}): Promise<ContainerSummary[]> {
+    const filters: Record<string, string[]> = labels.length > 0 ? { label: [...labels] } : {}
+    return this.#call('listing containers', async () => {
+      const list = await this.#docker.listContainers({ all: true, filters })
+      return list as unknown as ContainerSummary[]
+    })
+  }
+
+  /** Creates a container and gives its id. */
+  async create(name: string, body: CreateBody): Promise<string> {
+    return this.#call(`creating container ${name}`, async () => {
+      const container = await this.#docker.createContainer({ name, ...body } as Docker.ContainerCreateOptions)
+      return container.id
+    })
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#call(`starting container ${id}`, () => this.#get(id).start())
+  }
+
+  /** Stops with the container's own signal and timeout; fine if it has stopped already. Answers when it has ended. */
+  async stop(id: string): Promise<void> {
+    await this.#call(`stopping container ${id}`, () => this.#get(id).stop()).catch((error) => {
+      if (!hasStatus(error, 304)) throw error
+    })
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#call(`pausing container ${id}`, () => this.#get(id).pause())
+  }
+
+  async unpause(id: string): Promise<void> {
+    await this.#call(`unpausing container ${id}`, () => this.#get(id).unpause())
+  }
+
+  /** Removes a container by force, with its anonymous volumes if told; fine if it is gone already. */
+  async remove(id: string, { volumes = false } = {}): Promise<void> {
+    await this.#call(`removing container ${id}`, () =>
+      this.#get(id).remove({ force: true, v: volumes }),
+    ).catch((error) => {
+      // 409: the engine is removing it already, as it does with AutoRemove.
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
+    })
+  }
+
+  async setRestartPolicy(id: string, policy: { Name: string; MaximumRetryCount?: number }): Promise<void> {
+    await this.#call(`setting the restart policy of ${id}`, () =>
+      this.#get(id).update({ RestartPolicy: policy }),
+    )
+  }
+
+  /** Attaches to the container's stdin, stdout and stderr; do it before the start so that nothing is missed. */
+  async attach(id: string): Promise<Attachment> {
+    return this.#call(`attaching to container ${id}`, async () => {
+      const stream = await this.#get(id).attach({
+        stream: true,
+        hijack: true,
+        stdin: true,
+        stdout: true,
+        stderr: true,
+      })
+      const stdout = new PassThrough({ highWaterMark: 1 << 20 })
+      const stderr = new PassThrough()
+      demultiplex(stream as unknown as Readable, stdout, stderr)
+      return { stdin: stream as unknown as Writable, stdout, stderr }
+    })
+  }
+
+  /** Runs a command inside a running container. `output` is its last 64 KiB. */
+  async exec(id: string, command: readonly string[]): Promise<{ exitCode: number | null; output: string }> {
+    return this.#call(`running a command in container ${id}`, async () => {
+      const exec = await this.#get(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
+      const stream = (await exec.start({ hijack: true, stdin: false })) as unknown as Readable
+      const chunks = new PassThrough()
+      demultiplex(stream, chunks, chunks)
+      let output = ''
+      for await (const chunk of chunks) output = (output + String(chunk)).slice(-65536)
+      return { exitCode: (await exec.inspect()).ExitCode, output }
+    })
+  }
+
+  /** The last lines that a container printed. */
+  async logs(id: string, lines: number): Promise<string> {
+    return this.#call(`reading the log of ${id}`, async () => {
+      const raw = await this.#get(id).logs({ stdout: true, stderr: true, tail: lines, follow: false })
+      return withoutFrameHeaders(raw as unknown as Buffer)
+    })
+  }
+
+  /** How many paths of the container's writable layer differ from its image. */
+  async countChanges(id: string): Promise<number> {
+    return this.#call(
+      `reading the changes of container ${id}`,
+      async () => (await this.#get(id).changes())?.length ?? 0,
+    )
+  }
+
+  #get(id: string): Docker.Container {
+    return this.#docker.getContainer(encodeURIComponent(id))
+  }
+}
+
+/** An endpoint that a container is given on a network: only what can be asked for. */
+export type EndpointRequest = Pick<
+  EndpointDocument,
+  'IPAMConfig' | 'Links' | 'Aliases' | 'MacAddress' | 'DriverOpts' | 'GwPriority'
+>
+
+/**
+ * Splits the engine's attach stream, which frames stdout and stderr with 8-byte headers (Docker Engine API, "Attach to a
+ * container": stream type, three zero bytes, length). Respects the back-pressure of both outputs.
+ */
+export function demultiplex(stream: Readable, stdout: Writable, stderr: Writable): void {
+  let header = Buffer.alloc(0)
+  let remaining = 0
+  let output = stdout
+  const consume = (chunk: Buffer): boolean => {
+    let flowing = true
+    let rest = chunk
+    while (rest.length > 0) {
+      if (remaining === 0) {
+        const needed = 8 - header.length
+        header = Buffer.concat([header, rest.subarray(0, needed)])
+        rest = rest.subarray(needed)
+        if (header.length < 8) break
+        output = header[0] === 2 ? stderr : stdout
+        remaining = header.readUInt32BE(4)
+        header = Buffer.alloc(0)
+        continue
+      }
+      const piece = rest.subarray(0, remaining)
+      flowing = output.write(piece) && flowing
+      remaining -= piece.length
+      rest = rest.subarray(piece.length)
+    }
+    return flowing
+  }
+  stream.on('data', (chunk: Buffer) => {
+    if (consume(chunk)) return
+    stream.pause()
+    output.once('drain', () => stream.resume())
+  })
+  const end = () => {
+    stdout.end()
+    if (stderr !== stdout) stderr.end()
+  }
+  stream.on('end', end)
+  stream.on('close', end)
+  stream.on('error', (error) => {
+    stdout.destroy(error)
+    stderr.destroy(error)
+  })
+}
+
+function withoutFrameHeaders(raw: Buffer): string {
+  let text = ''
+  for (let at = 0; at + 8 <= raw.length; ) {
+    // A container with a terminal has no frames: its log is plain text.
+    if ((raw[at] ?? 0) > 2 || raw.readUIntBE(at + 1, 3) !== 0) return raw.toString()
+    const length = raw.readUInt32BE(at + 4)
+    text += raw.subarray(at + 8, at + 8 + length).toString()
+    at += 8 + length
+  }
+  return text
+}

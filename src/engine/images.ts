@@ -1,0 +1,96 @@
+import type { Readable } from 'node:stream'
+import type Docker from 'dockerode'
+import type { ImageDocument } from '../model/documents.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
+import type { EngineCall } from './engine.ts'
+import { hasStatus } from './failures.ts'
+
+/** Images of one engine. */
+export class Images {
+  readonly #docker: Docker
+  readonly #call: EngineCall
+
+  constructor(docker: Docker, call: EngineCall) {
+    this.#docker = docker
+    this.#call = call
+  }
+
+  /** By reference or id; undefined where there is no such image. */
+  async inspect(reference: string): Promise<ImageDocument | undefined> {
+    return this.#call(`inspecting image ${reference}`, async () => {
+      return (await this.#docker.getImage(reference).inspect()) as unknown as ImageDocument
+    }).catch((error) => {
+      if (hasStatus(error, 404)) return undefined
+      throw error
+    })
+  }
+
+  /** Pulls one image. @throws the registry's refusal as the engine words it. */
+  async pull(reference: string): Promise<void> {
+    await this.#call(`pulling ${reference}`, async () => {
+      await this.#followed((await this.#docker.pull(reference)) as Readable, `pulling ${reference}`)
+    })
+  }
+
+  /** The image as a tar stream, as `docker save` writes it. */
+  async save(reference: string): Promise<Readable> {
+    return this.#call(
+      `saving image ${reference}`,
+      async () => (await this.#docker.getImage(reference).get()) as Readable,
+    )
+  }
+
+  /** Loads images from a tar stream, as `docker load` reads it. */
+  async load(tar: Readable): Promise<void> {
+    await this.#call('loading an image', async () => {
+      await this.#followed((await this.#docker.loadImage(tar)) as Readable, 'loading an image')
+    })
+  }
+
+  /** Builds from a tar stream with a Dockerfile in it. */
+  async build(tar: Readable, tag: string): Promise<void> {
+    await this.#call(`building ${tag}`, async () => {
+      await this.#followed(
+        (await this.#docker.buildImage(tar, { t: tag, rm: true, forcerm: true })) as Readable,
+        `building ${tag}`,
+      )
+    })
+  }
+
+  async tag(id: string, repository: string, tag: string): Promise<void> {
+    await this.#call(`tagging ${id} as ${repository}:${tag}`, () =>
+      this.#docker.getImage(id).tag({ repo: repository, tag }),
+    )
+  }
+
+  /** All layer chains that the engine has, each a list of diff ids from the base up. */
+  async layerChains(): Promise<string[][]> {
+    return this.#call('listing images', async () => {
+      const list = await this.#docker.listImages({ all: true })
+      const documents = await Promise.all(list.map(({ Id }) => this.inspect(Id)))
+      return documents.map((document) => document?.RootFS.Layers ?? [])
+    })
+  }
+
+  /** Removes a tag, and the image with its last one; fine if it is gone already. */
+  async remove(reference: string): Promise<void> {
+    await this.#call(`removing image ${reference}`, () => this.#docker.getImage(reference).remove()).catch(
+      (error) => {
+        if (!hasStatus(error, 404)) throw error
+      },
+    )
+  }
+
+  /** Reads a progress stream to its end; such streams carry failures in the body of a 200 answer. */
+  async #followed(stream: Readable, what: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#docker.modem.followProgress(stream, (error, output) => {
+        const failed = output?.findLast((line: { error?: string }) => line.error)
+        if (error) reject(error)
+        else if (failed)
+          reject(new WherryError('engine-error', exitCodes.unexpected, `${what}: ${failed.error}`))
+        else resolve()
+      })
+    })
+  }
+}

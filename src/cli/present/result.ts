@@ -1,0 +1,33 @@
+import type { ChalkInstance } from 'chalk'
+import prettyBytes from 'pretty-bytes'
+import type { MigrateResult, MovedContainer } from '../../migrate/result.ts'
+
+/** The result of a migration as a person reads it. */
+export function describeResult(result: MigrateResult, colours: ChalkInstance): string {
+  const { containers, downtimeSeconds, totalSeconds, bytesTransferred, rounds, path, downtime, warnings } =
+    result
+  const names = containers.map(({ name }) => name).join(', ')
+  const first = containers[0]
+  const lines = [
+    `${colours.green('✔')} ${colours.bold(names)} moved from ${first?.source.engine} to ${first?.target.engine}`,
+    `  downtime ${colours.bold(`${downtimeSeconds.toFixed(2)} s`)} (stop ${downtime.stopSeconds.toFixed(2)}, last changes ${downtime.finalRoundSeconds.toFixed(2)}, start ${downtime.startSeconds.toFixed(2)}, health ${downtime.healthSeconds.toFixed(2)})`,
+    `  total ${totalSeconds.toFixed(1)} s, ${prettyBytes(bytesTransferred)} in ${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} (${path})`,
+    ...containers.flatMap((container) => describeMoved(container)),
+    ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
+    `  The source copy is kept on ${first?.source.engine}, stopped, without a restart policy. Do not start it.`,
+  ]
+  return lines.join('\n')
+}
+
+function describeMoved({ name, volumes, networks, target }: MovedContainer): string[] {
+  return [
+    `  ${name} ${target.id.slice(0, 12)}`,
+    ...networks.map(
+      (network) => `    network ${network.name}: ${[network.ipv4, network.ipv6].filter(Boolean).join(', ')}`,
+    ),
+    ...volumes.map(
+      (volume) =>
+        `    volume ${volume.name.slice(0, 40)}: ${volume.files} files, ${prettyBytes(volume.bytes)}, equal on both sides`,
+    ),
+  ]
+}

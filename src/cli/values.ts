@@ -1,0 +1,27 @@
+import { exitCodes, WherryError } from '../model/errors.ts'
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
+
+/** Bytes a second from `500k`, `50M` or `1g` (powers of ten); undefined where nothing was given. */
+export function parseRate(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const match = /^(\d+(?:\.\d+)?)([kmg]?)(?:b|b\/s|\/s)?$/i.exec(text.trim())
+  const rate = Number(match?.[1]) * (units[match?.[2]?.toLowerCase() ?? ''] ?? Number.NaN)
+  if (rate > 0) return rate
+  throw new WherryError('usage', exitCodes.usage, `"${text}" is not a rate.`, {
+    suggestions: ['Give bytes a second, such as 50M.'],
+  })
+}
+
+/** A record from words such as `a=b`. */
+export function parseMapping(words: readonly string[], flag: string): Record<string, string> {
+  const mapping: Record<string, string> = {}
+  for (const word of words) {
+    const [from, to, ...more] = word.split('=')
+    if (!from || !to || more.length > 0) {
+      throw new WherryError('usage', exitCodes.usage, `--${flag} takes OLD=NEW, not "${word}".`)
+    }
+    mapping[from] = to
+  }
+  return mapping
+}

@@ -1,0 +1,100 @@
+import { Args, Flags } from '@oclif/core'
+import { BaseCommand } from '../cli/base.ts'
+import { fromFlag, toFlag } from '../cli/engine-flags.ts'
+import { describePlan } from '../cli/present/plan.ts'
+import { describeResult } from '../cli/present/result.ts'
+import { parseMapping, parseRate } from '../cli/values.ts'
+import { connectEngine } from '../engine/connect.ts'
+import { type MigrateRequest, migrate, planOnly } from '../migrate/migrate.ts'
+import type { MigrateResult } from '../migrate/result.ts'
+import type { Plan } from '../model/plan.ts'
+
+export default class Migrate extends BaseCommand {
+  static override summary = 'Move running containers, with all their state, to another engine.'
+  static override description =
+    `The image, the writable layer, the volumes and the network identity move while the container runs; it is stopped only for the last changes. The source copy stays, stopped and fenced. Until the target serves, any failure puts the source back.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> db --to prod-2',
+    '<%= config.bin %> <%= command.id %> web db --from ssh://admin@old --to ssh://admin@new',
+    '<%= config.bin %> <%= command.id %> db --to prod-2 --dry-run',
+    '<%= config.bin %> <%= command.id %> db --to prod-2 --json --progress none',
+  ]
+  static override strict = false
+  static override args = {
+    containers: Args.string({
+      description: 'Names or ids; several move together, at one instant.',
+      required: true,
+      noCacheDefault: true,
+    }),
+  }
+  static override flags = {
+    to: toFlag,
+    from: fromFlag,
+    mode: Flags.option({
+      options: ['warm', 'cold'] as const,
+      default: 'warm' as const,
+      summary: 'warm: copy while it runs, stop for the last changes. cold: stop first.',
+    })(),
+    consistency: Flags.option({
+      options: ['clean', 'crash'] as const,
+      default: 'clean' as const,
+      summary:
+        "clean: stop with the container's own signal. crash: freeze it, for software that recovers from its log.",
+    })(),
+    'dry-run': Flags.boolean({ summary: 'Show what would be done, and change nothing.' }),
+    binds: Flags.option({
+      options: ['fail', 'copy', 'keep'] as const,
+      default: 'fail' as const,
+      summary: 'Bind mounts: refuse, copy them to the same path, or mount what is there.',
+    })(),
+    'map-network': Flags.string({
+      multiple: true,
+      summary: 'Use a network that is on the target already.',
+      helpValue: 'NETWORK=TARGET_NETWORK',
+      default: [],
+    }),
+    path: Flags.option({
+      options: ['auto', 'direct', 'relay'] as const,
+      default: 'auto' as const,
+      summary: 'How data travels: from engine to engine, through this machine, or whichever works.',
+    })(),
+    'max-rounds': Flags.integer({ min: 1, max: 100, default: 8, summary: 'Pre-copy rounds at the most.' }),
+    'limit-rate': Flags.string({
+      summary: 'Bytes a second for pre-copy rounds, such as 50M.',
+      helpValue: 'RATE',
+    }),
+  }
+
+  async run(): Promise<MigrateResult | Plan> {
+    const { flags, argv } = await this.parse(Migrate)
+    await using target = await connectEngine(flags.to)
+    await using source = await connectEngine(flags.from)
+    const limitBytesPerSecond = parseRate(flags['limit-rate'])
+    const request: MigrateRequest = {
+      source,
+      target,
+      names: argv as string[],
+      options: {
+        mode: flags.mode,
+        consistency: flags.consistency,
+        binds: flags.binds,
+        path: flags.path,
+        mapNetwork: parseMapping(flags['map-network'], 'map-network'),
+        maxRounds: flags['max-rounds'],
+        ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),
+      },
+      report: this.report,
+      signal: this.interrupted,
+    }
+    if (flags['dry-run']) {
+      const plan = await planOnly(request)
+      this.endProgress()
+      this.log(describePlan(plan, this.colours))
+      return plan
+    }
+    const result = await this.interruptible(() => migrate(request))
+    this.endProgress()
+    this.log(describeResult(result, this.colours))
+    return result
+  }
+}

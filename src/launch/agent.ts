@@ -1,0 +1,101 @@
+import { AgentClient } from '../agent/client.ts'
+import type { Engine } from '../engine/engine.ts'
+
+/** One directory that an agent gets to see, at `/trees/<index>`. */
+export type AgentMount =
+  | { kind: 'volume'; volume: string; readOnly: boolean }
+  /** `create`: the engine makes the directory where it is missing. */
+  | { kind: 'host'; path: string; readOnly: boolean; create?: boolean }
+
+export interface AgentSettings {
+  image: string
+  name: string
+  labels: Record<string, string>
+  mounts: readonly AgentMount[]
+}
+
+/** A running agent. `remove` is safe to call twice, and when it has gone by itself. */
+export interface RunningAgent {
+  client: AgentClient
+  containerId: string
+  remove(): Promise<void>
+}
+
+/** What reading and writing every kind of file needs; SYS_ADMIN is for attributes in the trusted namespace. */
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'DAC_READ_SEARCH',
+  'FOWNER',
+  'FSETID',
+  'MKNOD',
+  'SETFCAP',
+  'SYS_ADMIN',
+]
+
+/** Where the agent finds the mount of that index. */
+export function treePath(index: number): string {
+  return `/trees/${index}`
+}
+
+/**
+ * Starts an agent on an engine and connects to it. It lives on its stdin: when the connection ends, whoever ended it,
+ * the agent exits and the engine removes it.
+ */
+export async function startAgent(engine: Engine, settings: AgentSettings): Promise<RunningAgent> {
+  const containerId = await engine.containers.create(settings.name, agentRequest(settings))
+  const remove = () => engine.containers.remove(containerId, { volumes: true })
+  try {
+    const { stdin, stdout, stderr } = await engine.containers.attach(containerId)
+    await engine.containers.start(containerId)
+    const client = new AgentClient(stdin, stdout, `agent on ${engine.name}`)
+    stderr.on('data', (chunk: Buffer) => client.said(chunk.toString()))
+    return {
+      client,
+      containerId,
+      remove: async () => {
+        client.close()
+        await remove()
+      },
+    }
+  } catch (error) {
+    await remove().catch(() => {})
+    throw error
+  }
+}
+
+function agentRequest({ image, labels, mounts }: AgentSettings): Record<string, unknown> {
+  return {
+    Image: image,
+    Labels: labels,
+    User: '0:0',
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: false,
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: 'host',
+      UsernsMode: 'host',
+      CapDrop: ['ALL'],
+      CapAdd: capabilities,
+      SecurityOpt: ['no-new-privileges', 'label=disable'],
+      // What passes through stdout must not be written to a log on the engine's disk as well.
+      LogConfig: { Type: 'none', Config: {} },
+      Mounts: mounts.flatMap((mount, index) => mountRequest(mount, index)),
+      Binds: mounts.flatMap((mount, index) =>
+        mount.kind === 'host' && mount.create ? [`${mount.path}:${treePath(index)}`] : [],
+      ),
+    },
+  }
+}
+
+function mountRequest(mount: AgentMount, index: number): Record<string, unknown>[] {
+  const common = { Target: treePath(index), ReadOnly: mount.readOnly }
+  if (mount.kind === 'volume') {
+    return [{ ...common, Type: 'volume', Source: mount.volume, VolumeOptions: { NoCopy: true } }]
+  }
+  return mount.create ? [] : [{ ...common, Type: 'bind', Source: mount.path }]
+}

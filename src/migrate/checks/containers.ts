@@ -1,0 +1,50 @@
+import { dependenciesOf } from '../order.ts'
+import { type Check, findings, inGroup } from './check.ts'
+
+/** The containers can be taken as they are, and their names are free. */
+export const checkContainers: Check = ({ manifests, target, targetContainers }, options) => {
+  const found = findings()
+  for (const manifest of manifests) {
+    const { name, state, hostConfig } = manifest
+    const taken = targetContainers.find(({ Names }) => Names.includes(`/${name}`))
+    if (taken) {
+      found.refuse(
+        'name-taken',
+        `${target.name} already has a container named ${name} (${taken.State}).`,
+        `Rename or remove it there: docker --context ${target.name} rename ${name} ${name}-old`,
+      )
+    }
+    if (state.paused || ['restarting', 'removing', 'dead'].includes(state.status)) {
+      found.refuse(
+        'container-state',
+        `${name} is ${state.status}; it must be running or stopped.`,
+        state.paused ? `docker unpause ${name}` : 'Wait until it has settled, or stop it.',
+      )
+    }
+    if (hostConfig.AutoRemove && state.running) {
+      found.warn(
+        'auto-remove',
+        `${name} was started with --rm: it would vanish when stopped. It is frozen instead, like with --consistency crash, and its source copy stays frozen until it is removed.`,
+      )
+    }
+    for (const { container, why } of dependenciesOf(manifest)) {
+      if (
+        inGroup(manifests, container) ||
+        targetContainers.some(({ Names }) => Names.includes(`/${container}`))
+      )
+        continue
+      found.refuse(
+        'depends-on-other',
+        `${name} needs ${container} (${why}), which is neither moved along nor on ${target.name}.`,
+        `Move both: wherry migrate ${name} ${container} --to ${target.name}`,
+      )
+    }
+  }
+  if (options.consistency === 'crash') {
+    found.warn(
+      'crash-consistency',
+      'The containers are frozen, not stopped: their software recovers as after a power cut.',
+    )
+  }
+  return found
+}

@@ -1,0 +1,146 @@
+import { BlockList, isIPv6 } from 'node:net'
+import { differences, sameDefinition } from '../../drivers/network/bridge.ts'
+import type { NetworkDocument } from '../../model/documents.ts'
+import { isBuiltInNetwork } from '../../model/manifest.ts'
+import { migrationLabel } from '../../model/plan.ts'
+import type { Facts } from '../facts.ts'
+import { type Check, findings, targetNetworkName } from './check.ts'
+
+/** Networks can be made again with their subnets, and the addresses in them are free. */
+export const checkNetworks: Check = (facts, options) => {
+  const found = findings()
+  const seen = new Set<string>()
+  for (const manifest of facts.manifests) {
+    for (const network of manifest.networks) {
+      if (isBuiltInNetwork(network.Name)) {
+        if (network.Name === 'bridge') {
+          found.warn(
+            'default-bridge',
+            `${manifest.name} is on the default bridge: its address there is chosen by ${facts.target.name}.`,
+          )
+        }
+        continue
+      }
+      if (!seen.has(network.Name))
+        checkNetwork(
+          facts,
+          network,
+          targetNetworkName(options, network.Name),
+          network.Name in options.mapNetwork,
+          found,
+        )
+      seen.add(network.Name)
+    }
+    checkAddresses(facts, manifest.name, options.mapNetwork, found)
+  }
+  return found
+}
+
+type Finder = ReturnType<typeof findings>
+
+function checkNetwork(
+  { target, targetNetworks }: Facts,
+  network: NetworkDocument,
+  name: string,
+  mapped: boolean,
+  found: Finder,
+): void {
+  if (network.Driver !== 'bridge') {
+    found.refuse(
+      'network-driver',
+      `The network ${network.Name} has the driver ${network.Driver}; only bridge networks can be made again so far.`,
+      `Map it to a network of ${target.name}: --map-network ${network.Name}=OTHER`,
+    )
+    return
+  }
+  const there = targetNetworks.find(({ Name }) => Name === name)
+  if (there) {
+    const ours = there.Labels?.[migrationLabel] !== undefined && sameDefinition(there, network)
+    if (ours || mapped) return
+    const differing = differences(there, network)
+    found.refuse(
+      'network-exists',
+      `${target.name} already has a network named ${name}${differing.length > 0 ? `, with other ${differing.join(', ')}` : ' with the same definition'}.`,
+      `To use it: --map-network ${network.Name}=${name}`,
+    )
+    return
+  }
+  if (mapped) {
+    found.refuse(
+      'no-such-network',
+      `${target.name} has no network named ${name}, to which ${network.Name} is mapped.`,
+      `Create it there, or leave the mapping out to have ${network.Name} made again.`,
+    )
+    return
+  }
+  for (const subnet of subnetsOf(network)) {
+    const other = targetNetworks.find((candidate) =>
+      subnetsOf(candidate).some((theirs) => overlap(theirs, subnet)),
+    )
+    if (other) {
+      found.refuse(
+        'subnet-overlap',
+        `The subnet ${subnet} of network ${network.Name} overlaps with ${subnetsOf(other).join(', ')} of network ${other.Name} on ${target.name}.`,
+        `Use that one: --map-network ${network.Name}=${other.Name}`,
+        `Or remove it there: docker --context ${target.name} network rm ${other.Name}`,
+      )
+    }
+  }
+}
+
+function checkAddresses(
+  { target, targetNetworks, manifests }: Facts,
+  container: string,
+  mapNetwork: Readonly<Record<string, string>>,
+  found: Finder,
+): void {
+  const manifest = manifests.find(({ name }) => name === container)
+  for (const { network, asked, actual } of manifest?.endpoints ?? []) {
+    if (isBuiltInNetwork(network)) continue
+    const there = targetNetworks.find(({ Name }) => Name === (mapNetwork[network] ?? network))
+    if (!there) continue
+    for (const address of [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6].filter(Boolean)) {
+      const holder = holderOf(there, address)
+      if (holder) {
+        found.refuse(
+          'address-taken',
+          `The address ${address} of ${container} is taken on ${target.name} by ${holder} (network ${there.Name}).`,
+          `Free it there: docker --context ${target.name} network disconnect ${there.Name} ${holder}`,
+        )
+      } else if (!subnetsOf(there).some((subnet) => contains(subnet, address))) {
+        found.refuse(
+          'address-outside',
+          `The address ${address} of ${container} is not in ${subnetsOf(there).join(', ')}, the subnet of ${there.Name} on ${target.name}.`,
+          'Map to a network with the same subnet.',
+        )
+      }
+    }
+  }
+}
+
+function holderOf({ Containers, IPAM }: NetworkDocument, address: string): string | undefined {
+  if (IPAM.Config?.some(({ Gateway }) => Gateway === address)) return 'the gateway'
+  const holders = Object.values(Containers ?? {})
+  return holders.find(({ IPv4Address, IPv6Address }) =>
+    [IPv4Address, IPv6Address].some((taken) => taken?.split('/')[0] === address),
+  )?.Name
+}
+
+function subnetsOf({ IPAM }: NetworkDocument): string[] {
+  return (IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
+}
+
+/** Whether an address lies in a subnet such as 172.18.0.0/16. */
+export function contains(subnet: string, address: string): boolean {
+  const [base = '', prefix = '0'] = subnet.split('/')
+  if (isIPv6(base) !== isIPv6(address)) return false
+  const family = isIPv6(base) ? 'ipv6' : 'ipv4'
+  const list = new BlockList()
+  list.addSubnet(base, Number(prefix), family)
+  return list.check(address, family)
+}
+
+/** Whether two subnets share an address: then one of them contains the other's base. */
+export function overlap(a: string, b: string): boolean {
+  return contains(a, b.split('/')[0] ?? '') || contains(b, a.split('/')[0] ?? '')
+}

@@ -1,0 +1,127 @@
+import type { ManifestMount } from '../../model/manifest.ts'
+import type { Facts } from '../facts.ts'
+import { type Check, type Findings, findings, inGroup } from './check.ts'
+
+/** Every mount can be carried, or the user has said what to do with it; nothing on the target is in the way. */
+export const checkStorage: Check = (facts, { binds }) => {
+  const found = findings()
+  for (const { name, mounts } of facts.manifests) {
+    for (const mount of mounts) {
+      if (mount.kind === 'volume' || mount.kind === 'anonymous') checkVolume(facts, name, mount, found)
+      else if (mount.kind === 'tmpfs') {
+        found.warn('tmpfs', `What ${name} keeps in memory at ${mount.destination} (tmpfs) is lost.`)
+      } else if (mount.kind === 'bind') checkBind(facts, name, mount, binds, found)
+      else if (mount.kind === 'other') {
+        found.refuse(
+          'mount-kind',
+          `${name} has a mount of type ${mount.type} at ${mount.destination}, which cannot be carried.`,
+          'Remove the mount, or replace it by a volume.',
+        )
+      }
+    }
+  }
+  return found
+}
+
+type Finder = ReturnType<typeof findings>
+
+function checkVolume(facts: Facts, container: string, mount: ManifestMount, found: Finder): void {
+  const { target, targetVolumes } = facts
+  const { source: name, volume, kind } = mount
+  if (kind === 'volume' && targetVolumes.includes(name)) {
+    found.refuse(
+      'volume-exists',
+      `${target.name} already has a volume named ${name}, which ${container} uses.`,
+      `If nobody needs it, remove it there: docker --context ${target.name} volume rm ${name}`,
+    )
+  }
+  if (volume && volume.Driver !== 'local') {
+    found.refuse(
+      'volume-driver',
+      `The volume ${name} of ${container} belongs to the driver ${volume.Driver}; only local volumes are copied.`,
+      'Copy its data to a local volume first.',
+    )
+  }
+  const options = Object.keys(volume?.Options ?? {})
+  if (volume?.Driver === 'local' && options.length > 0) {
+    found.refuse(
+      'volume-options',
+      `The volume ${name} of ${container} is mounted with options of its own (${options.join(', ')}): its data may lie elsewhere than on ${facts.source.name}.`,
+      'Copy its data to a volume without options first.',
+    )
+  }
+  checkSharing(facts, container, mount, found)
+}
+
+/** A volume that a container keeps writing to while another moves would end as two versions of the truth. */
+function checkSharing(
+  { sourceContainers, manifests, target }: Facts,
+  container: string,
+  mount: ManifestMount,
+  found: Finder,
+): void {
+  for (const other of sourceContainers) {
+    const name = other.Names[0]?.replace(/^\//, '') ?? other.Id
+    if (inGroup(manifests, other.Id)) continue
+    const shared = other.Mounts.find(({ Type, Name }) => Type === 'volume' && Name === mount.source)
+    if (!shared) continue
+    if (other.State === 'running' && shared.RW !== false) {
+      found.refuse(
+        'volume-shared',
+        `The volume ${mount.source} of ${container} is also written by the running container ${name}, which would stay behind.`,
+        `Move both: wherry migrate ${container} ${name} --to ${target.name}`,
+        `Or stop the other first: docker stop ${name}`,
+      )
+    } else {
+      found.warn(
+        'volume-shared',
+        `The volume ${mount.source} is also used by ${name} (${other.State}), which stays behind with the old data.`,
+      )
+    }
+  }
+}
+
+function checkBind(
+  facts: Facts,
+  container: string,
+  mount: ManifestMount,
+  treatment: string,
+  found: Finder,
+): Findings {
+  const { source, destination } = mount
+  const host = facts.targetHost
+  const there = host?.paths[source]
+  if (treatment === 'fail') {
+    found.refuse(
+      'bind-mount',
+      `${container} has the host directory ${source} mounted at ${destination}; wherry does not know whether it belongs to the container.`,
+      '--binds copy copies it to the same path on the target.',
+      '--binds keep mounts what is at the same path on the target.',
+    )
+  } else if (treatment === 'keep') {
+    if (host && !there?.exists) {
+      found.refuse(
+        'bind-missing',
+        `${facts.target.name} has no ${source}, which ${container} mounts.`,
+        'Create it there, or use --binds copy.',
+      )
+    } else
+      found.warn(
+        'bind-kept',
+        `${container} uses what is at ${source} on ${facts.target.name}; nothing is copied.`,
+      )
+  } else if (facts.sourceHost && facts.sourceHost.paths[source]?.kind !== 'directory') {
+    found.refuse(
+      'bind-not-directory',
+      `${source} of ${container} is not a directory; only directories are copied.`,
+      `Put it at the same path on ${facts.target.name} and use --binds keep.`,
+    )
+  } else if (there?.exists && !there.empty) {
+    found.refuse(
+      'bind-exists',
+      `${facts.target.name} already has something at ${source}, where the bind mount of ${container} would be copied to.`,
+      'Move it away, or use --binds keep to mount what is there.',
+    )
+  }
+  return found
+}

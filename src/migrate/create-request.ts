@@ -1,0 +1,89 @@
+import type { ContainerConfig, HostConfig } from '../model/documents.ts'
+import { isBuiltInNetwork, type Manifest, type ManifestEndpoint } from '../model/manifest.ts'
+
+/** What it takes to create a container from its manifest. */
+export interface CreateRequest {
+  request: Record<string, unknown>
+  connections: { network: string; endpoint: Record<string, unknown> }[]
+}
+
+/** What differs on the engine where the container is created. */
+export interface CreateSettings {
+  /** Reference or id to create from. */
+  image: string
+  labels: Record<string, string>
+  mapNetwork: Readonly<Record<string, string>>
+}
+
+/**
+ * Turns a manifest into the body of `POST /containers/create` and the endpoints to connect afterwards. Restarts are off:
+ * an engine may start a created container with a restart policy when its daemon starts, and the source may still run.
+ */
+export function createRequest(manifest: Manifest, settings: CreateSettings): CreateRequest {
+  const target = (network: string) => settings.mapNetwork[network] ?? network
+  const hostConfig: HostConfig = {
+    ...manifest.hostConfig,
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+  }
+  delete hostConfig.ContainerIDFile
+  const mode = hostConfig.NetworkMode ?? 'default'
+  hostConfig.NetworkMode = target(mode)
+  const main = manifest.endpoints.find(({ network }) => isMainNetwork(mode, network))
+  const others = manifest.endpoints.filter(
+    (endpoint) => endpoint !== main && !isBuiltInNetwork(endpoint.network),
+  )
+  const endpoints =
+    main && !isBuiltInNetwork(main.network) ? { [target(main.network)]: endpointRequest(main) } : {}
+  return {
+    request: {
+      ...configRequest(manifest, settings),
+      HostConfig: hostConfig,
+      NetworkingConfig: { EndpointsConfig: endpoints },
+    },
+    // Before API 1.44 an engine takes one endpoint only when it creates a container.
+    connections: others.map((endpoint) => ({
+      network: target(endpoint.network),
+      endpoint: endpointRequest(endpoint),
+    })),
+  }
+}
+
+function isMainNetwork(mode: string, network: string): boolean {
+  return mode === network || (mode === 'default' && network === 'bridge')
+}
+
+function configRequest({ config, image, hostConfig }: Manifest, settings: CreateSettings): ContainerConfig {
+  const request: ContainerConfig = {
+    ...config,
+    Image: settings.image,
+    Labels: { ...config.Labels, ...settings.labels },
+  }
+  // A command line without the image's entrypoint was asked for with an empty one; null would bring the image's back.
+  if (!config.Entrypoint?.length && image.config?.Entrypoint?.length) request.Entrypoint = ['']
+  const mode = hostConfig.NetworkMode ?? ''
+  if (mode.startsWith('container:')) {
+    // These belong to the container whose network is joined; engines refuse to be told them twice.
+    delete request.Hostname
+    delete request.Domainname
+    delete request.ExposedPorts
+    delete request.MacAddress
+  }
+  if (mode === 'host' || hostConfig.UTSMode === 'host') delete request.Hostname
+  return request
+}
+
+function endpointRequest({ asked, actual }: ManifestEndpoint): Record<string, unknown> {
+  const ipv4 = asked.ipv4 ?? actual.ipv4
+  const ipv6 = asked.ipv6 ?? actual.ipv6
+  return {
+    IPAMConfig: {
+      ...(ipv4 ? { IPv4Address: ipv4 } : {}),
+      ...(ipv6 ? { IPv6Address: ipv6 } : {}),
+    },
+    Aliases: asked.aliases,
+    Links: asked.links,
+    DriverOpts: asked.driverOptions,
+    ...(asked.mac ? { MacAddress: asked.mac } : {}),
+    ...(asked.gatewayPriority ? { GwPriority: asked.gatewayPriority } : {}),
+  }
+}

@@ -1,0 +1,115 @@
+import { describeContainer } from '../engine/describe.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { ContainerSummary, ImageDocument, NetworkDocument } from '../model/documents.ts'
+import type { Manifest } from '../model/manifest.ts'
+
+/** An engine, as far as a plan depends on it. */
+export interface EngineFacts {
+  name: string
+  id: string
+  version: string
+  apiVersion: string
+  /** In the words of images: amd64, arm64, … */
+  architecture: string
+  os: string
+  storageDriver: string
+  runtimes: string[]
+  logDrivers: string[]
+  rootDirectory: string
+}
+
+/** What an agent sees of an engine's host. Paths are those that the plan asked about. */
+export interface HostFacts {
+  /** Free space where the engine keeps its data. */
+  freeBytes: number
+  freeInodes: number
+  paths: Record<string, { exists: boolean; kind?: string; empty?: boolean }>
+  addresses: string[]
+  listeningPorts: { protocol: string; address: string; port: number }[]
+}
+
+/** Everything that a plan is made from. Gathered by looking only. */
+export interface Facts {
+  source: EngineFacts
+  target: EngineFacts
+  manifests: Manifest[]
+  /** How many paths of each container's writable layer differ from its image, by container id. */
+  layerChanges: Record<string, number>
+  sourceContainers: ContainerSummary[]
+  targetContainers: ContainerSummary[]
+  targetNetworks: NetworkDocument[]
+  targetVolumes: string[]
+  /** What the target has under the images' references and ids. */
+  targetImages: Record<string, ImageDocument>
+  /** Absent until an agent has looked: what the engines' own API tells is checked first. */
+  sourceHost?: HostFacts
+  targetHost?: HostFacts
+  /** What is to be copied: estimated sizes of all trees together. */
+  size?: { bytes: number; files: number; complete: boolean }
+}
+
+/** Looks at both engines and the containers. @throws RefusedError for a container that is not there. */
+export async function gatherFacts(source: Engine, target: Engine, names: readonly string[]): Promise<Facts> {
+  const manifests: Manifest[] = []
+  for (const name of names) {
+    const manifest = await describeContainer(source, name)
+    if (!manifests.some(({ id }) => id === manifest.id)) manifests.push(manifest)
+  }
+  const changes = manifests.map(async ({ id }) => [id, await source.containers.countChanges(id)] as const)
+  const [sourceContainers, targetContainers, networkList, volumes] = await Promise.all([
+    source.containers.list(),
+    target.containers.list(),
+    target.networks.list(),
+    target.volumes.list(),
+  ])
+  const networks = await Promise.all(networkList.map(({ Id }) => target.networks.inspect(Id)))
+  return {
+    source: engineFacts(source),
+    target: engineFacts(target),
+    manifests,
+    layerChanges: Object.fromEntries(await Promise.all(changes)),
+    sourceContainers,
+    targetContainers,
+    targetNetworks: networks.filter((network) => network !== undefined),
+    targetVolumes: volumes.map(({ Name }) => Name),
+    targetImages: await imagesOnTarget(target, manifests),
+  }
+}
+
+function engineFacts({ name, version, apiVersion, info }: Engine): EngineFacts {
+  return {
+    name,
+    id: info.ID,
+    version,
+    apiVersion,
+    architecture: goArchitecture(info.Architecture),
+    os: info.OSType,
+    storageDriver: info.Driver,
+    runtimes: Object.keys(info.Runtimes ?? {}),
+    logDrivers: info.Plugins.Log ?? [],
+    rootDirectory: info.DockerRootDir,
+  }
+}
+
+async function imagesOnTarget(target: Engine, manifests: Manifest[]): Promise<Record<string, ImageDocument>> {
+  const found: Record<string, ImageDocument> = {}
+  for (const { image } of manifests) {
+    for (const reference of [image.reference, image.id]) {
+      const document = await target.images.inspect(reference)
+      if (document) found[reference] = document
+    }
+  }
+  return found
+}
+
+/** Engines name the machine as `uname -m` does, images as Go does. */
+export function goArchitecture(machine: string): string {
+  const names: Record<string, string> = {
+    x86_64: 'amd64',
+    aarch64: 'arm64',
+    armv7l: 'arm',
+    armv6l: 'arm',
+    i686: '386',
+  }
+  return names[machine] ?? machine
+}

@@ -1,0 +1,130 @@
+import type { Engine } from '../engine/engine.ts'
+import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
+import { ensureAgentImage } from '../launch/image.ts'
+import { RefusedError } from '../model/errors.ts'
+import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
+import type { Report } from '../model/progress.ts'
+import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
+import { planMigration } from './plan.ts'
+import { sourceMount } from './steps/agents.ts'
+
+interface Preflight {
+  id: string
+  source: Engine
+  target: Engine
+  names: readonly string[]
+  options: MigrateOptions
+  report: Report
+}
+
+/**
+ * Looks at both engines and makes the plan. What the engines' own API tells is checked first; only then do agents look at
+ * disks, host paths and ports. When it refuses, nothing is left behind, not even the agent's image where it had to be brought.
+ * @throws RefusedError with every reason, not only the first.
+ */
+export async function preflight(context: Preflight): Promise<Plan> {
+  const { id, source, target, names, options, report } = context
+  report({ type: 'phase', phase: 'preflight', message: `looking at ${source.name} and ${target.name}` })
+  const createdAt = new Date().toISOString()
+  const facts = await gatherFacts(source, target, names)
+  const first = planMigration(id, createdAt, facts, options)
+  refuse(first.refusals)
+  const brought: Engine[] = []
+  try {
+    const seen = await lookWithAgents(context, first.plan, brought)
+    const { plan, refusals } = planMigration(id, createdAt, { ...facts, ...seen }, options)
+    refuse(refusals)
+    return plan
+  } catch (error) {
+    for (const engine of brought)
+      await engine.images.remove((await ensureAgentImage(engine, [], report)).reference)
+    throw error
+  }
+}
+
+function refuse(refusals: readonly Refusal[]): void {
+  const [first, ...others] = refusals
+  if (!first) return
+  const message =
+    others.length === 0
+      ? first.message
+      : [
+          `${refusals.length} reasons not to begin:`,
+          ...refusals.map((refusal) => `  - ${refusal.message}`),
+        ].join('\n')
+  const suggestions = [...new Set(refusals.flatMap((refusal) => refusal.suggestions))]
+  throw new RefusedError(first.code, message, { suggestions, data: { refusals } })
+}
+
+type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'size'>
+
+async function lookWithAgents(
+  { id, source, target, report }: Preflight,
+  plan: Plan,
+  brought: Engine[],
+): Promise<Seen> {
+  const agents: RunningAgent[] = []
+  const start = async (engine: Engine, other: Engine, side: string, mounts: readonly AgentMount[]) => {
+    const image = await ensureAgentImage(engine, [other], report)
+    if (image.brought) brought.push(engine)
+    const agent = await startAgent(engine, {
+      image: image.reference,
+      name: `wherry-${id}-look-${side}`,
+      labels: { [migrationLabel]: id, [roleLabel]: 'agent' },
+      mounts,
+    })
+    agents.push(agent)
+    return agent
+  }
+  const host: AgentMount = { kind: 'host', path: '/', readOnly: true }
+  const binds = plan.containers
+    .flatMap(({ manifest }) => manifest.mounts)
+    .filter(({ kind }) => kind === 'bind')
+  const paths = binds.map(({ source: path }) => path)
+  try {
+    const targetAgent = await start(target, source, 'target', [host])
+    const sourceAgent = await start(source, target, 'source', [host, ...plan.trees.map(sourceMount)])
+    const [targetHost, sourceHost, sizes] = await Promise.all([
+      lookAtHost(targetAgent, target.info.DockerRootDir, paths),
+      lookAtHost(sourceAgent, source.info.DockerRootDir, paths),
+      Promise.all(
+        plan.trees.map((_, index) =>
+          sourceAgent.client.request('measureTree', { path: treePath(index + 1) }),
+        ),
+      ),
+    ])
+    const size = sizes.reduce(
+      (sum, { bytes, files, complete }) => ({
+        bytes: sum.bytes + bytes,
+        files: sum.files + files,
+        complete: sum.complete && complete,
+      }),
+      { bytes: 0, files: 0, complete: true },
+    )
+    return { targetHost, sourceHost, size }
+  } finally {
+    await Promise.all(agents.map((agent) => agent.remove()))
+  }
+}
+
+/** Asks an agent that has the host's root at `/trees/0`. */
+async function lookAtHost(
+  agent: RunningAgent,
+  rootDirectory: string,
+  paths: readonly string[],
+): Promise<HostFacts> {
+  const inside = (path: string) => `${treePath(0)}${path}`
+  const answer = await agent.client.request('probe', {
+    statfs: [inside(rootDirectory)],
+    exist: paths.map(inside),
+    networkNamespacePorts: true,
+  })
+  const disk = answer.statfs[inside(rootDirectory)]
+  return {
+    freeBytes: disk?.freeBytes ?? Number.POSITIVE_INFINITY,
+    freeInodes: disk?.freeInodes ?? Number.POSITIVE_INFINITY,
+    paths: Object.fromEntries(paths.map((path) => [path, answer.exist[inside(path)] ?? { exists: false }])),
+    addresses: answer.addresses,
+    listeningPorts: answer.listeningPorts,
+  }
+}

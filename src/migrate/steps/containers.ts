@@ -1,0 +1,27 @@
+import type { EndpointRequest } from '../../engine/containers.ts'
+import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import type { Step } from '../run.ts'
+
+/**
+ * Creates the containers on the target, not started. This early, because everything that an engine could object to then
+ * comes up while the source still runs, and because the writable layers must be there to be written to.
+ */
+export const createContainers: Step = {
+  name: 'containers',
+  async do({ plan, target }) {
+    const ids: Record<string, string> = {}
+    for (const { name, request, connections } of plan.containers) {
+      ids[name] = await target.containers.create(name, request)
+      for (const { network, endpoint } of connections) {
+        await target.networks.connect(network, name, endpoint as EndpointRequest)
+      }
+    }
+    return { ids }
+  },
+  async undo({ plan, target }) {
+    const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
+    for (const { Id } of await target.containers.list({ labels })) {
+      await target.containers.remove(Id, { volumes: true })
+    }
+  },
+}

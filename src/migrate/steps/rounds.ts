@@ -1,0 +1,78 @@
+import { type RoundResult, runRound } from '../../agent/round.ts'
+import { exitCodes, WherryError } from '../../model/errors.ts'
+import type { Run, Step } from '../run.ts'
+
+/** A round this small or this quick is no longer worth another one: the final round will be like it. */
+const smallBytes = 4 * 1024 * 1024
+const quickSeconds = 0.3
+/** A round that sent more than this share of the one before says that the writer is as fast as we are. */
+const noProgress = 0.7
+
+/** Copies while the source runs, round after round, until what is left is small or stops shrinking. */
+export const preCopy: Step = {
+  name: 'pre-copy',
+  async do(run) {
+    while (anotherRound(run.rounds, run.plan.options.maxRounds)) {
+      run.signal.throwIfAborted()
+      await copyRound(run, false)
+    }
+    return { rounds: run.rounds.length }
+  },
+}
+
+/** Copies what changed since the last round, with the source at rest, and compares both sides. */
+export const finalRound: Step = {
+  name: 'final-round',
+  async do(run) {
+    const result = await copyRound(run, true)
+    run.times.verifiedMs = performance.now()
+    return { trees: result.trees }
+  },
+}
+
+/** Whether another pre-copy round is worth it, judged by those so far. */
+export function anotherRound(
+  rounds: readonly Pick<RoundResult, 'bytesSent' | 'seconds'>[],
+  maxRounds: number,
+): boolean {
+  const last = rounds.at(-1)
+  const before = rounds.at(-2)
+  if (!last) return true
+  if (rounds.length >= maxRounds) return false
+  if (last.bytesSent < smallBytes || last.seconds < quickSeconds) return false
+  return !before || last.bytesSent < before.bytesSent * noProgress
+}
+
+async function copyRound(run: Run, final: boolean): Promise<RoundResult> {
+  const { agents, plan, report } = run
+  if (!agents) throw new WherryError('no-agents', exitCodes.unexpected, 'The agents are not running.')
+  const number = run.rounds.length + 1
+  const phase = final ? 'final-round' : `round-${number}`
+  const message = final
+    ? 'final round: what changed last'
+    : number === 1
+      ? 'copying while it runs'
+      : `copying what changed (round ${number})`
+  report({ type: 'phase', phase, message: `${message} (${agents.link.kind})` })
+  const { limitBytesPerSecond } = plan.options
+  const result = await runRound({
+    source: agents.source.client,
+    target: agents.target.client,
+    link: agents.link,
+    trees: agents.trees,
+    final,
+    signal: run.signal,
+    ...(limitBytesPerSecond && !final ? { limitBytesPerSecond } : {}),
+    onProgress: ({ bytes, files, totalBytesEstimate }) =>
+      report({
+        type: 'bytes',
+        phase,
+        bytes,
+        files,
+        ...(totalBytesEstimate ? { totalBytes: totalBytesEstimate } : {}),
+      }),
+  })
+  run.rounds.push(result)
+  run.bytesTransferred += result.bytesSent
+  return result
+}

@@ -1,0 +1,28 @@
+import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import { waitUntilServing } from '../health.ts'
+import type { Step } from '../run.ts'
+import { assertAtRest } from './rest.ts'
+
+/** Starts the target copies in order, and waits until they serve. Downtime ends here. */
+export const startTarget: Step = {
+  name: 'start',
+  async do(run) {
+    const { plan, target, report } = run
+    await assertAtRest(run)
+    for (const { name, wasRunning } of plan.containers) {
+      if (!wasRunning) continue
+      report({ type: 'phase', phase: 'start', message: `starting ${name} on ${target.name}` })
+      await target.containers.start(name)
+    }
+    run.times.startedMs = performance.now()
+    run.times.servingMs = await waitUntilServing(run)
+    return undefined
+  },
+  async undo({ plan, target }) {
+    const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
+    for (const { Id, State } of (await target.containers.list({ labels })).toReversed()) {
+      if (State === 'paused') await target.containers.unpause(Id)
+      await target.containers.stop(Id)
+    }
+  },
+}

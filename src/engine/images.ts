@@ -72,6 +72,14 @@ export class Images {
     })
   }
 
+  /** The ids of all images with their names, sorted. */
+  async listNames(): Promise<string[]> {
+    return this.#call('listing images', async () => {
+      const list = await this.#docker.listImages()
+      return list.map(({ Id, RepoTags }) => `${Id} ${(RepoTags ?? []).toSorted().join(' ')}`).sort()
+    })
+  }
+
   /** Removes a tag, and the image with its last one; fine if it is gone already. */
   async remove(reference: string): Promise<void> {
     await this.#call(`removing image ${reference}`, () => this.#docker.getImage(reference).remove()).catch(

@@ -49,7 +49,7 @@ export async function startAgent(engine: Engine, settings: AgentSettings): Promi
     const { stdin, stdout, stderr } = await engine.containers.attach(containerId)
     await engine.containers.start(containerId)
     const client = new AgentClient(stdin, stdout, `agent on ${engine.name}`)
-    stderr.on('data', (chunk: Buffer) => client.said(chunk.toString()))
+    stderr.on('data', (chunk: Buffer) => client.heard(chunk.toString()))
     return {
       client,
       containerId,

@@ -23,7 +23,7 @@ export interface HostFacts {
   /** Free space where the engine keeps its data. */
   freeBytes: number
   freeInodes: number
-  paths: Record<string, { exists: boolean; kind?: string; empty?: boolean }>
+  paths: Record<string, { kind: string; isEmpty: boolean }>
   addresses: string[]
   listeningPorts: { protocol: string; address: string; port: number }[]
 }
@@ -44,7 +44,7 @@ export interface Facts {
   /** Absent until an agent has looked: what the engines' own API tells is checked first. */
   sourceHost?: HostFacts
   targetHost?: HostFacts
-  /** What is to be copied: estimated sizes of all trees together. */
+  /** What is to be copied, all trees together: bytes as they lie on the source's disk, holes not counted. */
   size?: { bytes: number; files: number; complete: boolean }
 }
 

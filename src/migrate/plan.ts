@@ -64,6 +64,7 @@ export function planMigration(
     networks: planNetworks(id, manifests, facts, options),
     volumes: planVolumes(id, manifests),
     trees: manifests.flatMap((manifest) => planTrees(manifest, options)).filter(firstOfItsId),
+    ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }
   return { plan, refusals: found.flatMap(({ refusals }) => refusals) }

@@ -93,14 +93,11 @@ async function lookWithAgents(
         ),
       ),
     ])
-    const size = sizes.reduce(
-      (sum, { bytes, files, complete }) => ({
-        bytes: sum.bytes + bytes,
-        files: sum.files + files,
-        complete: sum.complete && complete,
-      }),
-      { bytes: 0, files: 0, complete: true },
-    )
+    const size = {
+      bytes: sizes.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
+      files: sizes.reduce((sum, { files }) => sum + files, 0),
+      complete: sizes.every(({ complete }) => complete),
+    }
     return { targetHost, sourceHost, size }
   } finally {
     await Promise.all(agents.map((agent) => agent.remove()))
@@ -119,12 +116,15 @@ async function lookAtHost(
     exist: paths.map(inside),
     networkNamespacePorts: true,
   })
-  const disk = answer.statfs[inside(rootDirectory)]
+  const disk = answer.fileSystems[0]
   return {
     freeBytes: disk?.freeBytes ?? Number.POSITIVE_INFINITY,
-    freeInodes: disk?.freeInodes ?? Number.POSITIVE_INFINITY,
-    paths: Object.fromEntries(paths.map((path) => [path, answer.exist[inside(path)] ?? { exists: false }])),
+    // Some file systems make inodes as they need them, and say that they have none at all.
+    freeInodes: disk?.totalInodes ? (disk.freeInodes ?? 0) : Number.POSITIVE_INFINITY,
+    paths: Object.fromEntries(
+      answer.paths.map(({ kind, isEmpty }, index) => [paths[index], { kind, isEmpty: isEmpty === true }]),
+    ),
     addresses: answer.addresses,
-    listeningPorts: answer.listeningPorts,
+    listeningPorts: answer.ports ?? [],
   }
 }

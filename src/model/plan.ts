@@ -100,6 +100,8 @@ export interface Plan {
   networks: NetworkPlan[]
   volumes: VolumePlan[]
   trees: TreePlan[]
+  /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
+  size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]
 }
 

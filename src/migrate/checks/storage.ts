@@ -99,7 +99,7 @@ function checkBind(
       '--binds keep mounts what is at the same path on the target.',
     )
   } else if (treatment === 'keep') {
-    if (host && !there?.exists) {
+    if (host && there?.kind === 'missing') {
       found.refuse(
         'bind-missing',
         `${facts.target.name} has no ${source}, which ${container} mounts.`,
@@ -116,7 +116,7 @@ function checkBind(
       `${source} of ${container} is not a directory; only directories are copied.`,
       `Put it at the same path on ${facts.target.name} and use --binds keep.`,
     )
-  } else if (there?.exists && !there.empty) {
+  } else if (there && there.kind !== 'missing' && !there.isEmpty) {
     found.refuse(
       'bind-exists',
       `${facts.target.name} already has something at ${source}, where the bind mount of ${container} would be copied to.`,

@@ -1,6 +1,6 @@
 import { openLink } from '../../agent/link.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { type AgentMount, startAgent, treePath } from '../../launch/agent.ts'
+import { type AgentMount, type RunningAgent, startAgent, treePath } from '../../launch/agent.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { migrationLabel, type Plan, roleLabel, type TreePlan } from '../../model/plan.ts'
@@ -31,8 +31,8 @@ export const startAgents: Step = {
       source: sourceAgent.client,
       target: targetAgent.client,
       path: plan.options.path,
-      sourceAddresses: hostAddresses(source),
-      targetAddresses: hostAddresses(target),
+      sourceAddresses: await addressesOf(source, sourceAgent),
+      targetAddresses: await addressesOf(target, targetAgent),
       report,
     })
     const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
@@ -44,7 +44,6 @@ export const startAgents: Step = {
 
 /** Takes both agents away, whoever started them. */
 export async function removeAgents({ plan, source, target, agents }: Run): Promise<void> {
-  await agents?.link.close()
   agents?.source.client.close()
   agents?.target.client.close()
   const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=agent`]
@@ -61,11 +60,11 @@ function agentLabels({ id }: Plan): Record<string, string> {
   return { [migrationLabel]: id, [roleLabel]: 'agent' }
 }
 
-/** The addresses by which this process reaches an engine's host: the other engine's agent may reach it by the same. */
-function hostAddresses({ address: { url } }: Engine): string[] {
-  return ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
-    ? [url.hostname.replace(/^\[|\]$/g, '')]
-    : []
+/** Where an engine's host may be reached: as this process reaches it, and at the addresses that the host itself has. */
+async function addressesOf({ address: { url } }: Engine, agent: RunningAgent): Promise<string[]> {
+  const remote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
+  const { addresses } = await agent.client.request('probe', {})
+  return [...new Set([...(remote ? [url.hostname.replace(/^\[|\]$/g, '')] : []), ...addresses])]
 }
 
 /** A tree as the source agent mounts it: read-only. */

@@ -55,23 +55,22 @@ async function copyRound(run: Run, final: boolean): Promise<RoundResult> {
       : `copying what changed (round ${number})`
   report({ type: 'phase', phase, message: `${message} (${agents.link.kind})` })
   const { limitBytesPerSecond } = plan.options
+  const estimate = number === 1 && plan.size?.complete ? { totalBytes: plan.size.bytes } : {}
+  const callOff = () => {
+    const reason = 'interrupted'
+    for (const { client } of [agents.source, agents.target])
+      client.request('abort', { reason }).catch(() => {})
+  }
+  run.signal.addEventListener('abort', callOff, { once: true })
   const result = await runRound({
     source: agents.source.client,
     target: agents.target.client,
     link: agents.link,
     trees: agents.trees,
     final,
-    signal: run.signal,
     ...(limitBytesPerSecond && !final ? { limitBytesPerSecond } : {}),
-    onProgress: ({ bytes, files, totalBytesEstimate }) =>
-      report({
-        type: 'bytes',
-        phase,
-        bytes,
-        files,
-        ...(totalBytesEstimate ? { totalBytes: totalBytesEstimate } : {}),
-      }),
-  })
+    onProgress: ({ bytes, files }) => report({ type: 'bytes', phase, bytes, files, ...estimate }),
+  }).finally(() => run.signal.removeEventListener('abort', callOff))
   run.rounds.push(result)
   run.bytesTransferred += result.bytesSent
   return result

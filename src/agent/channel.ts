@@ -1,0 +1,83 @@
+import { giveBuffer } from './buffer-pool.ts'
+import { broken, type FrameStream } from './frames.ts'
+
+const maxQueued = 3
+/** The source sends at least a heartbeat every few seconds; a link that is silent for so long is dead. */
+const silenceMilliseconds = 60_000
+
+/** Batches from source to target, over whichever link there is. */
+export class Channel {
+  readonly #stream: FrameStream
+  readonly #queue: Buffer[] = []
+  #waiting: { resolve: (batch: Buffer) => void; reject: (error: Error) => void } | undefined
+  #isReceiving = false
+  #failure: Error | undefined
+
+  constructor(stream: FrameStream) {
+    this.#stream = stream
+  }
+
+  /** Sends a batch from the buffer pool, which gets it back. Resolves when there is room for another. */
+  async send(batch: Buffer): Promise<void> {
+    if (this.#failure) throw this.#failure
+    await this.#stream.data(batch, () => giveBuffer(batch))
+  }
+
+  /** A new round begins: forgets why the one before was called off. */
+  reset(): void {
+    this.#failure = this.#stream.hasEnded ? broken() : undefined
+  }
+
+  /** From now on batches are queued for `receive`; before and after they are thrown away. */
+  startReceiving(): void {
+    this.reset()
+    this.#isReceiving = true
+  }
+
+  stopReceiving(): void {
+    this.#isReceiving = false
+    for (const batch of this.#queue.splice(0)) giveBuffer(batch)
+    this.#stream.resume()
+  }
+
+  /** The next batch. Rejects when the link breaks or is silent for too long. */
+  async receive(): Promise<Buffer> {
+    const batch = this.#queue.shift()
+    if (this.#queue.length < maxQueued) this.#stream.resume()
+    if (batch) return batch
+    if (this.#failure) throw this.#failure
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => this.fail(broken(new Error('nothing came for a minute'))),
+        silenceMilliseconds,
+      )
+      this.#waiting = {
+        resolve: (value) => {
+          clearTimeout(timer)
+          resolve(value)
+        },
+        reject: (error) => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+    })
+  }
+
+  /** Takes in a batch that the stream delivered. */
+  deliver(batch: Buffer): void {
+    if (!this.#isReceiving) return giveBuffer(batch)
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting) return waiting.resolve(batch)
+    this.#queue.push(batch)
+    if (this.#queue.length >= maxQueued) this.#stream.pause()
+  }
+
+  /** Makes whoever sends or receives fail. */
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#waiting?.reject(error)
+    this.#waiting = undefined
+  }
+}

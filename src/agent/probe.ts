@@ -1,0 +1,113 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
+import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
+import { fileSystemName } from './file-system.ts'
+import { type ListeningPort, parsePorts, parseRoutes, type Route } from './probe-network.ts'
+
+/** What to look at. Nothing is changed. */
+export interface ProbeParams {
+  /** Paths whose file systems are described. */
+  statfs?: string[]
+  /** Paths that are looked for: files, directories, devices. */
+  exist?: string[]
+  /** Also list the ports that are taken, and routes, in the agent's own network namespace. */
+  networkNamespacePorts?: boolean
+}
+
+export interface FileSystemFacts {
+  path: string
+  error?: string
+  type?: string
+  totalBytes?: number
+  freeBytes?: number
+  totalInodes?: number
+  freeInodes?: number
+}
+
+export interface PathFacts {
+  path: string
+  kind: 'missing' | 'directory' | 'file' | 'device' | 'other'
+  /** Directories only. */
+  isEmpty?: boolean
+}
+
+/** Facts about an engine's host, for preflight. */
+export interface Probe {
+  kernel: string
+  cpus: number
+  memoryBytes: number
+  fileSystems: FileSystemFacts[]
+  paths: PathFacts[]
+  /** `loaded` counts what is built into the kernel; undefined when it cannot be told. */
+  modules: Record<string, boolean | undefined>
+  addresses: string[]
+  ports?: ListeningPort[]
+  routes?: Route[]
+}
+
+/** Looks at the host. Never throws for a thing that is missing. */
+export function probe(params: ProbeParams): Probe {
+  return {
+    kernel: release(),
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    fileSystems: (params.statfs ?? []).map(describeFileSystem),
+    paths: (params.exist ?? []).map(describePath),
+    modules: { vxlan: hasModule('vxlan') },
+    addresses: Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .filter(({ internal, scopeid }) => !internal && !scopeid)
+      .map(({ address }) => address),
+    ...(params.networkNamespacePorts
+      ? { ports: parsePorts(readProc), routes: parseRoutes(readProc('route')) }
+      : {}),
+  }
+}
+
+function readProc(name: string): string {
+  try {
+    return readFileSync(`/proc/net/${name}`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function describeFileSystem(path: string): FileSystemFacts {
+  try {
+    const facts = statfsSync(path)
+    return {
+      path,
+      type: fileSystemName(facts.type),
+      totalBytes: facts.blocks * facts.bsize,
+      freeBytes: facts.bavail * facts.bsize,
+      totalInodes: facts.files,
+      freeInodes: facts.ffree,
+    }
+  } catch (error) {
+    return { path, error: (error as NodeJS.ErrnoException).code ?? String(error) }
+  }
+}
+
+function describePath(path: string): PathFacts {
+  try {
+    const stat = lstatSync(path)
+    if (stat.isDirectory()) return { path, kind: 'directory', isEmpty: readdirSync(path).length === 0 }
+    if (stat.isBlockDevice() || stat.isCharacterDevice()) return { path, kind: 'device' }
+    return { path, kind: stat.isFile() ? 'file' : 'other' }
+  } catch {
+    return { path, kind: 'missing' }
+  }
+}
+
+/** Loaded or built in: known for certain. A module that could be loaded is found only where /lib/modules is to be seen. */
+function hasModule(name: string): boolean | undefined {
+  if (existsSync(`/sys/module/${name}`)) return true
+  const directory = `/lib/modules/${release()}`
+  try {
+    const lists = ['modules.builtin', 'modules.dep'].map((file) =>
+      readFileSync(`${directory}/${file}`, 'latin1'),
+    )
+    return lists.some((list) => list.includes(`/${name}.ko`))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The requests that an agent answers, as JSON on the control channel: `{id, request, params}` is answered by
+ * `{id, result}` or `{id, error: {code, message, data, suggestions}}`; `{event, …}` comes unasked.
+ * Times are in seconds, sizes in bytes.
+ */
+import type { DirectSecret } from './direct.ts'
+import type { Measure } from './measure.ts'
+import type { Probe, ProbeParams } from './probe.ts'
+
+/** Both sides must have the same; an agent's image is made from the CLI's own package. */
+export const protocolVersion = 1
+
+export interface TreeParams {
+  /** Names the tree in errors, results and the catalog's file name. */
+  id: string
+  path: string
+}
+
+export interface TreeState {
+  /** Digest of the stored catalog, absent when there is none. */
+  digest?: string
+}
+
+/** A tree after a round, as the source saw it. */
+export interface SentTree {
+  id: string
+  files: number
+  directories: number
+  totalBytes: number
+  allocatedBytes: number
+  bytesSent: number
+  filesSent: number
+  deleted: number
+  digest: string
+}
+
+export interface Requests {
+  hello: { params: object; result: { version: number; pid: number; missingCapabilities: string[] } }
+  probe: { params: ProbeParams; result: Probe }
+  measureTree: { params: { path: string; limitSeconds?: number }; result: Measure }
+  listen: { params: DirectSecret; result: { port: number } }
+  /** Answered when the other side has connected. */
+  accept: { params: object; result: { address: string } }
+  stopListening: { params: object; result: object }
+  dial: {
+    params: DirectSecret & { addresses: string[]; port: number; timeoutMilliseconds: number }
+    result: { address: string }
+  }
+  useRelay: { params: object; result: object }
+  state: { params: { trees: string[] }; result: { trees: TreeState[] } }
+  /** Forgets trees, so that their next round sends everything. */
+  forget: { params: { trees: string[] }; result: object }
+  sendRound: {
+    params: {
+      round: number
+      trees: (TreeParams & { hasBase: boolean })[]
+      isFinal: boolean
+      limitBytesPerSecond?: number
+    }
+    result: { trees: SentTree[]; peakMemoryBytes: number }
+  }
+  receiveRound: {
+    params: { round: number; trees: (TreeParams & { hasBase: boolean })[]; isFinal: boolean }
+    result: { trees: { id: string; digest: string }[]; peakMemoryBytes: number }
+  }
+  /** Makes a running round fail with `aborted`. */
+  abort: { params: { reason: string }; result: object }
+}
+
+export type RequestName = keyof Requests
+export type Params<N extends RequestName> = Requests[N]['params']
+export type Result<N extends RequestName> = Requests[N]['result']
+
+/** What an agent tells unasked. */
+export type AgentEvent =
+  /** Sent a few times a second during a round on the source. */
+  | ({ event: 'progress' } & Progress)
+  /** The target is ready for the batches of a round. */
+  | { event: 'receiving'; round: number }
+
+/** How far a round has come: bytes and files sent, and names looked at. */
+export interface Progress {
+  bytes: number
+  files: number
+  scannedFiles: number
+}
+
+export interface ErrorMessage {
+  code: string
+  message: string
+  data?: Record<string, unknown>
+  suggestions?: string[]
+}

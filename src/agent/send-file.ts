@@ -1,0 +1,211 @@
+import { hash } from 'node:crypto'
+import type { CatalogReader, CatalogWriter } from './catalog.ts'
+import { blockCount, digestBytes, type HeadBuilder } from './entry.ts'
+import { type OpsWriter, opFlags, ops } from './ops.ts'
+import { Stat } from './stat.ts'
+import { check, flags, system } from './system.ts'
+
+const chunkBytes = 512 * 1024
+const kinds = { data: 0, hole: 1, same: 2 } as const
+
+/** What one file is compared with, and where the outcome goes. */
+export interface FileJob {
+  descriptor: number
+  /** What the file was when it was opened. */
+  stat: Stat
+  head: HeadBuilder
+  shift: number
+  /** The catalog of the round before, standing at this file's entry; absent when the file is made anew. */
+  old: CatalogReader | undefined
+  /** Whether everything but content is as in that entry. */
+  isSameHead: boolean
+  /** Entries of the old catalog that the file takes the place of. */
+  replaces: number
+  /** Called before the first operation, so that the target is in the right directory. */
+  beforeFirst: () => void
+}
+
+/** Reads a file block by block and sends the blocks that differ from the round before; one file at a time. */
+export class FileSender {
+  readonly #ops: OpsWriter
+  readonly #catalog: CatalogWriter
+  readonly #after = new Stat()
+  readonly #digests = Buffer.alloc((chunkBytes >> 13) * digestBytes)
+  readonly #kinds = new Uint8Array(chunkBytes >> 13)
+  #chunk = Buffer.allocUnsafeSlow(chunkBytes)
+  #job: FileJob | undefined
+  #size = 0
+  #blocks = 0
+  #next = 0
+  #pendingSame = 0
+  #isSent = false
+  #isSparse = false
+  #nextData = 0
+  #nextHole = 0
+
+  constructor(ops: OpsWriter, catalog: CatalogWriter) {
+    this.#ops = ops
+    this.#catalog = catalog
+  }
+
+  get isBusy(): boolean {
+    return this.#job !== undefined
+  }
+
+  /** Begins a file whose head is already in the new catalog. */
+  begin(job: FileJob): void {
+    this.#job = job
+    this.#size = job.stat.size
+    this.#blocks = blockCount(this.#size, job.shift)
+    this.#next = 0
+    this.#pendingSame = 0
+    this.#isSent = false
+    this.#isSparse = job.stat.allocated < this.#size
+    this.#nextData = 0
+    this.#nextHole = 0
+    if (1 << job.shift > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(1 << job.shift)
+    if (!job.old) this.#sendHead(job)
+  }
+
+  /** Handles one chunk. Returns how the file ended once it has: whether it was sent, and changed while it was read. */
+  step(): { isSent: boolean; hasChanged: boolean } | undefined {
+    const job = this.#job
+    if (!job) throw new Error('no file was begun')
+    const count = Math.min(Math.max(1, chunkBytes >> job.shift), this.#blocks - this.#next)
+    if (count > 0) {
+      if (!job.old && !this.#isSparse) this.#sendAll(job, count)
+      else {
+        this.#read(job, count)
+        this.#compare(job, count)
+        this.#emit(job, count)
+      }
+      this.#catalog.digests(this.#digests, 0, count * digestBytes)
+      this.#next += count
+      if (this.#next < this.#blocks) return undefined
+    }
+    return this.#finish(job)
+  }
+
+  /** Gives up the file at hand. */
+  close(): void {
+    if (this.#job) system.close(this.#job.descriptor)
+    this.#job = undefined
+  }
+
+  #finish(job: FileJob): { isSent: boolean; hasChanged: boolean } {
+    const hasChanged = !this.#after.readDescriptor(job.descriptor).isSameAs(job.stat)
+    if (!this.#isSent && !job.isSameHead) this.#sendHead(job)
+    if (this.#isSent) this.#ops.fileEnd()
+    else this.#ops.keep(1)
+    job.old?.next()
+    this.close()
+    return { isSent: this.#isSent, hasChanged }
+  }
+
+  #blockLength(index: number, shift: number): number {
+    return Math.min(1 << shift, this.#size - index * 2 ** shift)
+  }
+
+  /** Reads blocks straight into the batch, when all of them are to be sent. */
+  #sendAll(job: FileJob, count: number): void {
+    const start = this.#next * 2 ** job.shift
+    const length = Math.min(count * 2 ** job.shift, this.#size - start)
+    const room = this.#ops.openData(count, length)
+    this.#fill(job.descriptor, room.buffer, room.data, length, start)
+    for (let index = 0; index < count; index++) {
+      const at = room.data + (index << job.shift)
+      const end = at + this.#blockLength(this.#next + index, job.shift)
+      const digest = hash('sha256', room.buffer.subarray(at, end), 'buffer')
+      digest.copy(room.buffer, room.digests + index * digestBytes, 0, digestBytes)
+    }
+    room.buffer.copy(this.#digests, 0, room.digests, room.data)
+  }
+
+  /** Reads the blocks from `#next` on, sorts out holes, and computes digests. */
+  #read(job: FileJob, count: number): void {
+    const start = this.#next * 2 ** job.shift
+    if (!this.#isSparse) {
+      const length = Math.min(count << job.shift, this.#size - start)
+      this.#fill(job.descriptor, this.#chunk, 0, length, start)
+    }
+    for (let index = 0; index < count; index++) {
+      const at = index << job.shift
+      const length = this.#blockLength(this.#next + index, job.shift)
+      const isHole = this.#isSparse && this.#isHole(job.descriptor, start + at, length)
+      this.#kinds[index] = isHole ? kinds.hole : kinds.data
+      if (isHole) {
+        this.#digests.fill(0, index * digestBytes, (index + 1) * digestBytes)
+        continue
+      }
+      if (this.#isSparse) this.#fill(job.descriptor, this.#chunk, at, length, start + at)
+      const digest = hash('sha256', this.#chunk.subarray(at, at + length), 'buffer')
+      digest.copy(this.#digests, index * digestBytes, 0, digestBytes)
+    }
+  }
+
+  /** A file that has become shorter reads as zeros there; its times tell, and the next round mends it. */
+  #fill(descriptor: number, buffer: Buffer, at: number, length: number, position: number): void {
+    let done = 0
+    while (done < length) {
+      const part = at + done === 0 ? buffer : buffer.subarray(at + done)
+      const read = check('pread', system.pread(descriptor, part, length - done, position + done))
+      if (read === 0) break
+      done += read
+    }
+    if (done < length) buffer.fill(0, at + done, at + length)
+  }
+
+  /** Whether a whole block lies in a hole, by SEEK_DATA and SEEK_HOLE (lseek(2)). */
+  #isHole(descriptor: number, start: number, length: number): boolean {
+    if (start >= this.#nextHole && start >= this.#nextData) {
+      const data = system.lseek(descriptor, start, flags.seekData)
+      this.#nextData = data < 0 ? Number.POSITIVE_INFINITY : data
+      const next = data < 0 ? data : system.lseek(descriptor, data, flags.seekHole)
+      this.#nextHole = next < 0 ? Number.POSITIVE_INFINITY : next
+    }
+    return start + length <= this.#nextData
+  }
+
+  /** Marks the blocks whose digests are the old ones. */
+  #compare(job: FileJob, count: number): void {
+    if (!job.old) return
+    const old = job.old.digests(count)
+    for (let at = 0; at < old.length; at += digestBytes) {
+      if (this.#digests.compare(old, at, at + digestBytes, at, at + digestBytes) === 0) {
+        this.#kinds[at / digestBytes] = kinds.same
+      }
+    }
+  }
+
+  #emit(job: FileJob, count: number): void {
+    for (let from = 0; from < count; ) {
+      const kind = this.#kinds[from]
+      let to = from + 1
+      while (to < count && this.#kinds[to] === kind) to++
+      if (kind === kinds.same && !this.#isSent) this.#pendingSame += to - from
+      else {
+        this.#sendHead(job)
+        this.#emitRun(job, kind, from, to)
+      }
+      from = to
+    }
+  }
+
+  #emitRun(job: FileJob, kind: number | undefined, from: number, to: number): void {
+    if (kind === kinds.same) this.#ops.blocks(ops.same, to - from)
+    else if (kind === kinds.hole) this.#ops.blocks(ops.hole, to - from)
+    else {
+      const end = Math.min(to << job.shift, this.#size - this.#next * 2 ** job.shift)
+      this.#ops.data(this.#digests, from * digestBytes, to - from, this.#chunk, from << job.shift, end)
+    }
+  }
+
+  #sendHead(job: FileJob): void {
+    if (this.#isSent) return
+    this.#isSent = true
+    job.beforeFirst()
+    const flag = (job.old ? opFlags.inPlace : 0) | (this.#isSparse ? opFlags.sparse : 0)
+    this.#ops.put(ops.file, flag, job.replaces, job.head.portable)
+    if (this.#pendingSame > 0) this.#ops.blocks(ops.same, this.#pendingSame)
+  }
+}

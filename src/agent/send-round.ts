@@ -1,0 +1,137 @@
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import { takeBuffer } from './buffer-pool.ts'
+import { catalogPath, readSummary } from './catalog.ts'
+import type { Channel } from './channel.ts'
+import { AgentError } from './errors.ts'
+import { frameHeaderBytes } from './frames.ts'
+import { leavesTraces } from './file-system.ts'
+import { batchHeaderBytes, OpsWriter } from './ops.ts'
+import type { Params, Progress, Result, SentTree } from './protocol.ts'
+import { TreeSender } from './send-tree.ts'
+import { syncFileSystem } from './system.ts'
+
+const heartbeatMilliseconds = 5_000
+const progressMilliseconds = 200
+/** So long the event loop may be kept from noticing that the round was called off. */
+const sliceMilliseconds = 50
+
+/** One round on the source: reads the trees and sends what changed. */
+export class SendRound {
+  readonly #params: Params<'sendRound'>
+  readonly #channel: Channel
+  readonly #directory: string
+  readonly #onProgress: (progress: Progress) => void
+  readonly #startedAt = performance.now()
+  #abortReason: string | undefined
+  #bytes = 0
+  #files = 0
+  #scanned = 0
+  #reportedAt = 0
+  #treeIndex = 0
+
+  constructor(
+    params: Params<'sendRound'>,
+    channel: Channel,
+    directory: string,
+    onProgress: (progress: Progress) => void,
+  ) {
+    this.#params = params
+    this.#channel = channel
+    this.#directory = directory
+    this.#onProgress = onProgress
+  }
+
+  abort(reason: string): void {
+    this.#abortReason = reason
+    this.#channel.fail(new AgentError('aborted', reason))
+  }
+
+  async run(): Promise<Result<'sendRound'>> {
+    const heartbeat = setInterval(() => void this.#beat(), heartbeatMilliseconds)
+    const trees: SentTree[] = []
+    try {
+      for (const tree of this.#params.trees) {
+        trees.push(await this.#sendTree(tree))
+        this.#treeIndex++
+      }
+    } finally {
+      clearInterval(heartbeat)
+    }
+    return { trees, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 }
+  }
+
+  async #sendTree(tree: Params<'sendRound'>['trees'][number]): Promise<SentTree> {
+    const path = catalogPath(this.#directory, tree.id)
+    const summary = tree.hasBase ? readSummary(path) : undefined
+    if (tree.hasBase && !summary) throw new AgentError('protocol', `there is no catalog of ${tree.id}`)
+    const ops = new OpsWriter(takeBuffer)
+    const { isFinal } = this.#params
+    const options = { ...tree, catalogPath: path, base: summary, isFinal, startedAt: Date.now() }
+    const sender = new TreeSender(options, ops)
+    const before = this.#bytes
+    try {
+      const isTrusted = !isFinal && (await this.#writeBack(sender.root))
+      await this.#walk(sender, ops)
+      const digest = sender.finish(isTrusted)
+      ops.treeEnd(digest)
+      await this.#send(ops)
+      this.#files += sender.counts.filesSent
+      this.#scanned += sender.scanned
+      this.#progress(0, 0, true)
+      return { id: tree.id, ...sender.counts, bytesSent: this.#bytes - before, digest }
+    } catch (error) {
+      sender.discard()
+      throw error
+    }
+  }
+
+  /** Writes dirty pages back before the scan, so that any later write shows in ctime. False when that is not certain. */
+  async #writeBack(root: number): Promise<boolean> {
+    if (!leavesTraces(root)) return false
+    return syncFileSystem(root).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async #walk(sender: TreeSender, ops: OpsWriter): Promise<void> {
+    let sliceEnd = performance.now() + sliceMilliseconds
+    for (let steps = 1; sender.step(); steps++) {
+      if (ops.isFull) await this.#send(ops)
+      else if (steps % 64 !== 0 || performance.now() < sliceEnd) continue
+      else await nextTurn()
+      if (this.#abortReason !== undefined) throw new AgentError('aborted', this.#abortReason)
+      this.#progress(sender.counts.filesSent, sender.scanned, false)
+      sliceEnd = performance.now() + sliceMilliseconds
+    }
+  }
+
+  async #send(ops: OpsWriter): Promise<void> {
+    const batch = ops.take(this.#params.round, this.#treeIndex)
+    this.#bytes += batch.length
+    await this.#channel.send(batch)
+    const limit = this.#params.limitBytesPerSecond
+    if (!limit) return
+    const ahead = (this.#bytes / limit) * 1000 - (performance.now() - this.#startedAt)
+    if (ahead > 1) await delay(ahead)
+  }
+
+  /** An empty batch, so that the target can tell a long scan from a dead link. */
+  async #beat(): Promise<void> {
+    const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
+    batch.writeUInt32LE(this.#params.round, 0)
+    batch.writeUInt32LE(this.#treeIndex, 4)
+    await this.#channel.send(batch).catch(() => undefined)
+  }
+
+  #progress(files: number, scanned: number, isLast: boolean): void {
+    const now = performance.now()
+    if (!isLast && now - this.#reportedAt < progressMilliseconds) return
+    this.#reportedAt = now
+    this.#onProgress({
+      bytes: this.#bytes,
+      files: this.#files + files,
+      scannedFiles: this.#scanned + scanned,
+    })
+  }
+}

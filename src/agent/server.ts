@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import { messageOf, WherryError } from '../model/errors.ts'
+import { catalogPath, readSummary, removeCatalog } from './catalog.ts'
+import { Channel } from './channel.ts'
+import { type DirectLink, dial, type Listener, listen } from './direct.ts'
+import { AgentError } from './errors.ts'
+import { broken, type FrameStream } from './frames.ts'
+import { measureTree } from './measure.ts'
+import { probe } from './probe.ts'
+import { type Params, type Progress, protocolVersion, type RequestName, type Result } from './protocol.ts'
+import { ReceiveRound, WriteBacks } from './receive-round.ts'
+import { SendRound } from './send-round.ts'
+
+/** Capabilities without which something would be left out silently or could not be set (capabilities(7)). */
+const needed: Readonly<Record<string, number>> = {
+  CHOWN: 0,
+  DAC_OVERRIDE: 1,
+  DAC_READ_SEARCH: 2,
+  FOWNER: 3,
+  FSETID: 4,
+  SYS_ADMIN: 21,
+  MKNOD: 27,
+  SETFCAP: 31,
+}
+
+type Handlers = { [N in RequestName]: (params: Params<N>) => Promise<Result<N>> | Result<N> }
+
+/** Answers requests that come in frames. One round runs at a time. */
+export class AgentServer {
+  readonly #stream: FrameStream
+  readonly #directory: string
+  readonly #relay: Channel
+  readonly #writeBacks = new WriteBacks()
+  #listener: Listener | undefined
+  #direct: DirectLink | undefined
+  #round: SendRound | ReceiveRound | undefined
+
+  /** `directory` is where catalogs are kept. */
+  constructor(stream: FrameStream, directory: string) {
+    this.#stream = stream
+    this.#directory = directory
+    this.#relay = new Channel(stream)
+    stream.handlers = {
+      control: (message) => void this.#answer(message),
+      data: (batch) => this.#relay.deliver(batch),
+      end: () => this.#relay.fail(broken()),
+    }
+  }
+
+  async #answer(message: unknown): Promise<void> {
+    const { id, request, params } = message as { id: number; request: string; params: never }
+    try {
+      const handler = Object.hasOwn(this.#handlers, request)
+        ? this.#handlers[request as RequestName]
+        : undefined
+      if (!handler) throw new AgentError('protocol', `an unknown request: ${request}`)
+      this.#stream.control({ id, result: await handler(params) })
+    } catch (error) {
+      const known = error instanceof WherryError ? error : undefined
+      if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+      const { code = 'agent-failed', data = {}, suggestions = [] } = known ?? {}
+      this.#stream.control({ id, error: { code, message: messageOf(error), data, suggestions } })
+    }
+  }
+
+  get #channel(): Channel {
+    return this.#direct?.channel ?? this.#relay
+  }
+
+  readonly #handlers: Handlers = {
+    hello: () => ({ version: protocolVersion, pid: process.pid, missingCapabilities: missingCapabilities() }),
+    probe: (params) => probe(params),
+    measureTree: ({ path, limitSeconds }) => measureTree(path, limitSeconds),
+    listen: async (secret) => {
+      this.#listener?.close()
+      this.#listener = await listen(secret)
+      return { port: this.#listener.port }
+    },
+    accept: async () => {
+      if (!this.#listener) throw new AgentError('protocol', 'nothing listens')
+      return this.#use(await this.#listener.accepted)
+    },
+    stopListening: () => {
+      this.#listener?.close()
+      this.#listener = undefined
+      return {}
+    },
+    dial: async ({ addresses, port, timeoutMilliseconds, ...secret }) =>
+      this.#use(await dial(secret, addresses, port, timeoutMilliseconds)),
+    useRelay: () => {
+      this.#direct?.close()
+      this.#direct = undefined
+      return {}
+    },
+    state: ({ trees }) => ({
+      trees: trees.map((tree) => {
+        const digest = readSummary(catalogPath(this.#directory, tree))?.digest
+        return digest === undefined ? {} : { digest }
+      }),
+    }),
+    forget: ({ trees }) => {
+      for (const tree of trees) removeCatalog(catalogPath(this.#directory, tree))
+      return {}
+    },
+    sendRound: (params) => {
+      this.#channel.reset()
+      const report = (progress: Progress) => this.#stream.control({ event: 'progress', ...progress })
+      return this.#run(new SendRound(params, this.#channel, this.#directory, report))
+    },
+    receiveRound: (params) => {
+      this.#channel.startReceiving()
+      this.#stream.control({ event: 'receiving', round: params.round })
+      return this.#run(new ReceiveRound(params, this.#channel, this.#directory, this.#writeBacks))
+    },
+    abort: ({ reason }) => {
+      this.#round?.abort(reason)
+      return {}
+    },
+  }
+
+  #use(link: DirectLink): { address: string } {
+    this.#direct?.close()
+    this.#direct = link
+    return { address: link.address }
+  }
+
+  async #run<T>(round: { run: () => Promise<T> } & (SendRound | ReceiveRound)): Promise<T> {
+    if (this.#round) throw new AgentError('protocol', 'a round is running')
+    this.#round = round
+    try {
+      return await round.run()
+    } finally {
+      this.#round = undefined
+    }
+  }
+}
+
+function missingCapabilities(): string[] {
+  const match = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))
+  const mask = BigInt(`0x${match?.[1] ?? '0'}`)
+  return Object.keys(needed).filter((name) => !((mask >> BigInt(needed[name] ?? 0)) & 1n))
+}

@@ -1,0 +1,17 @@
+import type { ChalkInstance } from 'chalk'
+import type { Examination } from '../../doctor/examine.ts'
+
+/** What the doctor found, as a person reads it. */
+export function describeExaminations(examinations: readonly Examination[], colours: ChalkInstance): string {
+  return examinations
+    .map(({ engine, url, findings }) =>
+      [
+        colours.bold(engine === url ? engine : `${engine} (${url})`),
+        ...findings.flatMap(({ check, status, message, fix }) => [
+          `  ${status === 'ok' ? colours.green('OK     ') : colours.yellow('missing')}  ${check.padEnd(14)}  ${message}`,
+          ...(fix ? [`                           fix: ${fix}`] : []),
+        ]),
+      ].join('\n'),
+    )
+    .join('\n\n')
+}

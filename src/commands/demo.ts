@@ -1,0 +1,25 @@
+import { BaseCommand } from '../cli/base.ts'
+import { describeDemo } from '../cli/present/demo.ts'
+import { prepareAgentImage } from '../lab/agentImage.ts'
+import { type DemoResult, runDemo } from '../lab/demo/demo.ts'
+import { labUp } from '../lab/up.ts'
+
+export default class Demo extends BaseCommand {
+  static override summary =
+    'Move a small web application and its database between two local engines, under load.'
+  static override description =
+    'Brings the lab up where it is not. Visitors call the application all the time; the summary says what they saw. The lab stays up: wherry lab down takes it away.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ]
+
+  async run(): Promise<DemoResult> {
+    await this.parse(Demo)
+    await labUp({ prepare: prepareAgentImage }, this.report)
+    const result = await this.interruptible(() => runDemo(this.report, this.interrupted))
+    this.endProgress()
+    this.log(describeDemo(result, this.colours))
+    return result
+  }
+}

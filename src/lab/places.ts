@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { RefusedError } from '../model/errors.ts'
+import { stateDirectory } from '../platform/directories.ts'
+
+/** The lab's two engines. */
+export type LabEngineName = 'alpha' | 'beta'
+export const labEngineNames: readonly LabEngineName[] = ['alpha', 'beta']
+
+/** Which engine release the lab runs: Debian's stable or its newest. */
+export type LabFlavour = 'stable' | 'latest'
+
+/** The network on the outer engine that both engines are on. */
+export const labNetwork = 'wherry-lab'
+/** Marks every container, volume, network and image of the lab on the outer engine. */
+export const labLabel = 'wherry.lab'
+
+/** The name of an engine as its context, its ssh host and its container have it. */
+export const contextName = (name: LabEngineName) => `wherry-${name}`
+export const containerName = (name: LabEngineName) => `wherry-lab-${name}`
+export const volumeName = (name: LabEngineName) => `wherry-lab-${name}`
+
+/** A unix socket's path must fit into sun_path (108 bytes on Linux, 104 on macOS). */
+const longestSocketPath = 103
+
+/** Where the lab keeps its files. */
+export function labPlaces() {
+  const root = join(stateDirectory(), 'lab')
+  const socketOf = (name: LabEngineName) => join(root, name, 'run', 'docker.sock')
+  if (Buffer.byteLength(socketOf('alpha')) > longestSocketPath) {
+    throw new RefusedError('lab-path-too-long', `the path of the lab's sockets is too long: ${root}`, {
+      suggestions: ['Set WHERRY_STATE_DIR to a shorter path'],
+    })
+  }
+  return {
+    root,
+    /** Beside the lab's own directory, because `down` removes that. */
+    lock: join(stateDirectory(), 'lab.lock'),
+    record: join(root, 'lab.json'),
+    loaded: join(root, 'loaded-images.json'),
+    engine: (name: LabEngineName) => join(root, name),
+    runDirectory: (name: LabEngineName) => join(root, name, 'run'),
+    socket: socketOf,
+    tls: join(root, 'tls'),
+    ssh: join(root, 'ssh'),
+    sshConfig: join(root, 'ssh', 'config'),
+    outer: privateEnginePlaces(root),
+  }
+}
+
+export type LabPlaces = ReturnType<typeof labPlaces>
+
+/** Where the private outer engine keeps its files. The exec root is under /run: socket paths in it are long. */
+function privateEnginePlaces(root: string) {
+  const directory = join(root, 'outer')
+  const id = createHash('sha256').update(root).digest('hex').slice(0, 8)
+  return {
+    directory,
+    socket: join(directory, 'docker.sock'),
+    data: join(directory, 'data'),
+    pid: join(directory, 'dockerd.pid'),
+    log: join(directory, 'dockerd.log'),
+    /** How the machine's firewall and forwarding were before the engine changed them. */
+    before: join(directory, 'before.json'),
+    exec: `/run/wherry-lab-${id}`,
+  }
+}
+
+export type PrivateEnginePlaces = LabPlaces['outer']
+
+/** A directory of the package's images/, the same from src/ and from dist/. */
+export function imageDirectory(name: string): string {
+  return fileURLToPath(new URL(`../../images/${name}`, import.meta.url))
+}

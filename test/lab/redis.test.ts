@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { image } from './harness/configurations.ts'
+import { clear, docker, openLab } from './harness/engines.ts'
+import { ensureWorkloadImage } from './harness/images.ts'
+import { RedisConnection, Writer } from './harness/redis-client.ts'
+import { migrate } from './harness/wherry.ts'
+
+const port = 16379
+const lab = await openLab()
+t.teardown(() => lab.close())
+await ensureWorkloadImage()
+
+for (const path of ['direct', 'relay'] as const) {
+  t.test(`Redis with 1 GB under a steady writer moves warm, ${path} path`, async (t) => {
+    t.teardown(() => clear(lab))
+    await startRedis()
+    await fill(lab.alphaFacts.address, 1000)
+    const writer = new Writer([lab.alphaFacts.address, lab.betaFacts.address], port)
+    await sleep(1000)
+    const acknowledgedBefore = writer.report.acknowledged
+    t.ok(acknowledgedBefore > 100, 'the writer writes')
+
+    const result = await migrate(['t-redis'], '--path', path)
+    const atCommit = writer.report.acknowledged
+    await sleep(1000)
+    const seen = await writer.stop()
+
+    t.equal(result.path, path)
+    t.ok(seen.acknowledged > atCommit, 'the writer goes on at the target')
+    t.ok(
+      seen.longestGapSeconds < 2,
+      `downtime as the client saw it is under 2 s: ${seen.longestGapSeconds.toFixed(2)} s`,
+    )
+    t.comment(
+      `client gap ${seen.longestGapSeconds.toFixed(2)} s, wherry says ${result.downtimeSeconds} s (${JSON.stringify(result.downtime)}), ${seen.acknowledged} writes acknowledged, total ${result.totalSeconds} s, rounds ${JSON.stringify(result.rounds)}, memory ${JSON.stringify(result.peakMemoryBytes)}`,
+    )
+    const lost = await missing(lab.betaFacts.address, seen.acknowledged)
+    t.strictSame(lost, [], 'every acknowledged write is on the target')
+    t.equal(
+      await docker(
+        'beta',
+        'exec',
+        't-redis',
+        'redis-cli',
+        'exists',
+        ...Array.from({ length: 1000 }, (_, i) => `big:${i}`),
+      ),
+      '1000',
+    )
+  })
+}
+
+async function startRedis(): Promise<void> {
+  const settings = [
+    '--protected-mode',
+    'no',
+    '--dir',
+    '/data',
+    '--save',
+    '',
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'everysec',
+  ]
+  await docker(
+    'alpha',
+    'run',
+    '-d',
+    '--name',
+    't-redis',
+    '-p',
+    `${port}:6379`,
+    '-v',
+    't-redis:/data',
+    image,
+    'redis-server',
+    ...settings,
+  )
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const connection = await RedisConnection.open(lab.alphaFacts.address, port).catch(() => undefined)
+    if (connection && (await connection.send('PING').catch(() => '')) === 'PONG') return connection.close()
+    await sleep(100)
+  }
+  throw new Error('Redis did not start')
+}
+
+/** Megabytes of random data, one key each, and every write synced from then on. */
+async function fill(host: string, megabytes: number): Promise<void> {
+  const connection = await RedisConnection.open(host, port)
+  for (let key = 0; key < megabytes; key++) {
+    await connection.send('SET', `big:${key}`, randomBytes(1 << 19).toString('hex'))
+  }
+  await connection.send('CONFIG', 'SET', 'appendfsync', 'always')
+  connection.close()
+}
+
+async function missing(host: string, acknowledged: number): Promise<number[]> {
+  const connection = await RedisConnection.open(host, port)
+  const lost: number[] = []
+  for (let from = 0; from < acknowledged; from += 1000) {
+    const numbers = Array.from({ length: Math.min(1000, acknowledged - from) }, (_, index) => from + index)
+    const values = await Promise.all(numbers.map((number) => connection.send('GET', `n:${number}`)))
+    lost.push(...numbers.filter((number, index) => !values[index]?.startsWith(`value-${number}-`)))
+  }
+  connection.close()
+  return lost
+}

@@ -1,0 +1,120 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Engine } from '../../../src/engine/engine.ts'
+import { execute } from '../../../src/migrate/executor.ts'
+import { Journal, readJournal } from '../../../src/migrate/journal.ts'
+import type { Run, Step } from '../../../src/migrate/run.ts'
+import { NotVerifiedError, type WherryError } from '../../../src/model/errors.ts'
+import type { Plan } from '../../../src/model/plan.ts'
+
+process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
+let number = 0
+
+/** Steps that only note what is done to them. `fails` names the one whose `do` throws, `sticks` the one whose `undo` does. */
+function steps(log: string[], { fails = '', sticks = '', error = new Error('it broke') } = {}): Step[] {
+  return ['one', 'two', 'three', 'commit', 'after'].map((name) => ({
+    name,
+    commits: name === 'commit',
+    async do() {
+      log.push(`do ${name}`)
+      if (name === fails) throw error
+      return undefined
+    },
+    async undo() {
+      log.push(`undo ${name}`)
+      if (name === sticks) throw new Error('it sticks')
+    },
+  }))
+}
+
+async function executed(list: Step[], signal = new AbortController().signal) {
+  const plan = { id: `m${++number}`, containers: [{ name: 'db' }] } as unknown as Plan
+  const engine = (name: string) => ({ name }) as Engine
+  const run = { plan, source: engine('a'), target: engine('b'), report: () => {}, signal } as unknown as Run
+  const journal = await Journal.create(plan)
+  const error = await execute(list, run, journal).then(
+    () => undefined,
+    (thrown: WherryError) => thrown,
+  )
+  await journal.close()
+  const records = (await readJournal(plan.id))?.records ?? []
+  return {
+    error,
+    written: records.map((record) => ('step' in record ? `${record.type} ${record.step}` : record.type)),
+    records,
+  }
+}
+
+t.test('steps are done in order, each written down before and after', async (t) => {
+  const log: string[] = []
+  const { error, written } = await executed(steps(log))
+  t.equal(error, undefined)
+  t.strictSame(log, ['do one', 'do two', 'do three', 'do commit', 'do after'])
+  t.strictSame(written, [
+    'intent one',
+    'done one',
+    'intent two',
+    'done two',
+    'intent three',
+    'done three',
+    'intent commit',
+    'done commit',
+    'commit',
+    'intent after',
+    'done after',
+    'end',
+  ])
+})
+
+t.test('a failure before the commit point undoes everything that was begun, newest first', async (t) => {
+  const log: string[] = []
+  const { error, records } = await executed(steps(log, { fails: 'three' }))
+  t.strictSame(log, ['do one', 'do two', 'do three', 'undo three', 'undo two', 'undo one'])
+  t.equal(error?.exitCode, 4)
+  t.match(error?.message, /it broke.*Everything is back as it was: db on a/)
+  t.match(records.at(-1), { type: 'end', status: 'rolled-back' })
+})
+
+t.test('data that did not verify has its own exit code', async (t) => {
+  const { error } = await executed(steps([], { fails: 'three', error: new NotVerifiedError('differs') }))
+  t.equal(error?.exitCode, 8)
+})
+
+t.test(
+  'an undo that fails stops the rollback: the source must not start while the target may run',
+  async (t) => {
+    const log: string[] = []
+    const { error, records } = await executed(steps(log, { fails: 'three', sticks: 'two' }))
+    t.strictSame(log, ['do one', 'do two', 'do three', 'undo three', 'undo two'])
+    t.equal(error?.exitCode, 5)
+    t.match(error?.message, /Rolling back stopped at "two": it sticks/)
+    t.match(records.at(-1), { type: 'end', status: 'needs-user' })
+  },
+)
+
+t.test('nothing is undone after the commit point', async (t) => {
+  const log: string[] = []
+  const { error } = await executed(steps(log, { fails: 'after' }))
+  t.notMatch(log.join(), /undo/)
+  t.equal(error?.exitCode, 5)
+  t.match(error?.message, /committed and the target runs/)
+})
+
+t.test('an interruption rolls back, with the exit code that shells know', async (t) => {
+  const log: string[] = []
+  const control = new AbortController()
+  const list = steps(log)
+  const second = list[1] as Step
+  list[1] = {
+    ...second,
+    do: (run) => {
+      control.abort()
+      return second.do(run)
+    },
+  }
+  const { error } = await executed(list, control.signal)
+  t.strictSame(log, ['do one', 'do two', 'undo two', 'undo one'])
+  t.equal(error?.exitCode, 130)
+})

@@ -66,10 +66,16 @@ export class Channel {
 
   /** Takes in a batch that the stream delivered. */
   deliver(batch: Buffer): void {
-    if (!this.#isReceiving) return giveBuffer(batch)
+    if (!this.#isReceiving) {
+      giveBuffer(batch)
+      return
+    }
     const waiting = this.#waiting
     this.#waiting = undefined
-    if (waiting) return waiting.resolve(batch)
+    if (waiting) {
+      waiting.resolve(batch)
+      return
+    }
     this.#queue.push(batch)
     if (this.#queue.length >= maxQueued) this.#stream.pause()
   }

@@ -11,6 +11,7 @@ interface Pending {
 }
 
 const rememberedCharacters = 2000
+const lastWordsMilliseconds = 100
 
 /** The CLI's end of an agent, whatever carries the agent's stdin and stdout. */
 export class AgentClient {
@@ -112,13 +113,21 @@ export class AgentClient {
 
   #end(error: Error | undefined): void {
     if (this.#gone) return
-    const last = this.#lastHeard.trim()
-    const why = [error?.message, last].filter(Boolean).join('; ')
-    this.#gone = new AgentError('agent-gone', `${this.name} has ended${why ? `: ${why}` : ''}`, {
+    this.#gone = this.#goneError(error)
+    if (this.#pending.size === 0) return
+    // What it printed last may still be on its way through another pipe.
+    setTimeout(() => {
+      this.#gone = this.#goneError(error)
+      for (const pending of this.#pending.values()) pending.reject(this.#gone)
+      this.#pending.clear()
+    }, lastWordsMilliseconds)
+  }
+
+  #goneError(error: Error | undefined): AgentError {
+    const why = this.#lastHeard.trim() || error?.message
+    return new AgentError('agent-gone', `${this.name} has ended${why ? `: ${why}` : ''}`, {
       data: { agent: this.name },
       cause: error,
     })
-    for (const pending of this.#pending.values()) pending.reject(this.#gone)
-    this.#pending.clear()
   }
 }

@@ -12,7 +12,8 @@ const headerBytes = 5
 /** Room for a frame's header before a data payload, so that both go out in one write without being copied. */
 export const frameHeaderBytes = headerBytes
 const maxFrameBytes = 1 << 28
-const maxQueuedFrames = 3
+// One on its way and one behind it: more would be joined, and copied, before they are encrypted.
+const maxQueuedFrames = 2
 
 /** What arrives on a frame stream. */
 export interface FrameHandlers {
@@ -103,18 +104,14 @@ export class FrameStream {
   }
 
   #take(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length && !this.#hasEnded; ) {
       if (!this.#payload) {
         const copied = chunk.copy(this.#header, this.#headerLength, at, at + headerBytes - this.#headerLength)
         this.#headerLength += copied
         at += copied
-        if (this.#headerLength < headerBytes) return
-        const length = this.#header.readUInt32LE(1)
-        if (length > maxFrameBytes || (this.#header[0] ?? 0) > 1) return this.#fail(chunk)
-        const whole = length > 65_536 ? takeBuffer(headerBytes + length) : Buffer.alloc(headerBytes + length)
-        this.#payload = whole.subarray(headerBytes, headerBytes + length)
-        this.#filled = 0
+        if (this.#headerLength < headerBytes || !this.#openPayload(chunk)) continue
       }
+      if (!this.#payload) continue
       const copied = chunk.copy(this.#payload, this.#filled, at)
       this.#filled += copied
       at += copied
@@ -122,16 +119,33 @@ export class FrameStream {
     }
   }
 
+  /** Makes room for what a complete header announces. False when that cannot be a frame. */
+  #openPayload(chunk: Buffer): boolean {
+    const length = this.#header.readUInt32LE(1)
+    if (length > maxFrameBytes || (this.#header[0] ?? 0) > channels.data) {
+      this.#fail(chunk)
+      return false
+    }
+    const whole = length > 65_536 ? takeBuffer(headerBytes + length) : Buffer.alloc(headerBytes + length)
+    this.#payload = whole.subarray(headerBytes, headerBytes + length)
+    this.#filled = 0
+    if (length === 0) this.#deliver(this.#payload)
+    return length > 0
+  }
+
   #deliver(payload: Buffer): void {
     this.#payload = undefined
     this.#headerLength = 0
-    const channel = this.#header[0]
-    if (channel === channels.data) return this.handlers.data(payload)
+    if (this.#header[0] === channels.data) {
+      this.handlers.data(payload)
+      return
+    }
     let message: unknown
     try {
       message = JSON.parse(payload.toString())
     } catch {
-      return this.#fail(payload)
+      this.#fail(payload)
+      return
     }
     this.handlers.control(message)
   }

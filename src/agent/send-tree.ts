@@ -142,7 +142,10 @@ export class TreeSender {
       this.#remove(old)
       old = this.#oldAt(frame.depth + 1)
     }
-    if (name === undefined) return this.#leave(frame)
+    if (name === undefined) {
+      this.#leave(frame)
+      return
+    }
     frame.index++
     this.#fileName = name
     this.#visit(name, old?.name === name ? old : undefined)
@@ -150,30 +153,41 @@ export class TreeSender {
   }
 
   #visit(name: string, old: Head | undefined): void {
-    if (!this.#stat.read(this.#directories.current, cName(name))) {
+    const stat = this.#stat
+    if (!stat.read(this.#directories.current, cName(name))) {
       if (lastErrno() !== 'ENOENT') throw new SystemCallError('statx', lastErrno())
-      return this.#vanished(old)
+      this.#vanished(old)
+    } else if (stat.type === types.directory) this.#pushDirectory(name, old)
+    else {
+      this.scanned++
+      this.counts.files++
+      const known = stat.nlink > 1 ? this.#primaries.get(stat.identity) : undefined
+      if (known) this.#link(name, old, known)
+      else this.#first(name, old)
     }
-    const type = this.#stat.type
+  }
+
+  /** A file of any kind, under the first of its names. */
+  #first(name: string, old: Head | undefined): void {
+    const { type, identity } = this.#stat
     if (type === undefined) throw new Error('a file of an unknown type')
-    if (type === types.directory) return this.#pushDirectory(name, old)
-    this.scanned++
-    this.counts.files++
     let primary: Primary | undefined
     if (this.#stat.nlink > 1) {
-      const known = this.#primaries.get(this.#stat.identity)
-      if (known) return this.#link(name, old, known)
       primary = { path: this.#directories.path(name).replaceAll('/', '\0'), isNew: false }
-      this.#primaries.set(this.#stat.identity, primary)
+      this.#primaries.set(identity, primary)
     }
     const isThere =
       type === types.file ? this.#beginFile(name, old, primary) : this.#other(type, name, old, primary)
     if (isThere) this.counts.allocatedBytes += this.#stat.allocated
-    else if (primary) this.#primaries.delete(this.#stat.identity)
+    else this.#primaries.delete(identity)
   }
 
   #pushDirectory(name: string, old: Head | undefined): void {
-    if (name !== '' && !this.#directories.enter(name)) return this.#vanished(old)
+    if (name !== '' && !this.#directories.enter(name)) {
+      this.#vanished(old)
+      return
+    }
+    this.#fileName = ''
     this.scanned++
     this.counts.directories++
     const stat = this.#stat.readDescriptor(this.#directories.current)
@@ -185,7 +199,7 @@ export class TreeSender {
       isKept = true
     } else {
       const attributes = readAttributes({ descriptor: this.#directories.current })
-      this.#addHead(this.#builder.build(types.directory, depth, name, { stat, attributes }))
+      this.#addHead(this.#builder.build(types.directory, depth, name, { stat, attributes }), stat)
       isKept = isOldDirectory && old.isSamePortable(this.#builder.portable)
     }
     const frame: Frame = {
@@ -221,7 +235,10 @@ export class TreeSender {
 
   /** A further name of something met before. */
   #link(name: string, old: Head | undefined, primary: Primary): void {
-    if (old?.type === types.link && old.primary === primary.path && !primary.isNew) return this.#keep()
+    if (old?.type === types.link && old.primary === primary.path && !primary.isNew) {
+      this.#keep()
+      return
+    }
     const head = this.#builder.buildLink(this.#directories.depth + 1, name, primary.path)
     this.#catalog.head(head, 0, head.length)
     this.#put(old)
@@ -242,7 +259,7 @@ export class TreeSender {
     }
     const attributes = readAttributes(unopened(directory, name))
     const meta = { stat: this.#stat, attributes, ...(target === undefined ? {} : { target }) }
-    this.#addHead(this.#builder.build(type, this.#directories.depth + 1, name, meta))
+    this.#addHead(this.#builder.build(type, this.#directories.depth + 1, name, meta), this.#stat)
     if (old?.isSamePortable(this.#builder.portable)) {
       this.#ops.keep(1)
       this.#old?.next()
@@ -280,6 +297,7 @@ export class TreeSender {
     const depth = this.#directories.depth + 1
     this.#filePosition = this.#addHead(
       this.#builder.build(types.file, depth, name, { stat, attributes, blockShift: shift }),
+      stat,
     )
     if (primary) primary.isNew = !wasFile
     this.counts.totalBytes += stat.size
@@ -319,9 +337,8 @@ export class TreeSender {
   }
 
   /** Adds a head to the new catalog, racy when a later change could look the same. Returns its position. */
-  #addHead(head: Buffer): number {
+  #addHead(head: Buffer, stat: Stat): number {
     const position = this.#catalog.head(head, 0, head.length)
-    const stat = this.#file.isBusy || head[81] === types.file ? this.#opened : this.#stat
     if (stat.changedSeconds + stat.changedNanoseconds / 1e9 >= this.#racyFrom)
       this.#catalog.markRacy(position)
     return position

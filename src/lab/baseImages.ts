@@ -4,8 +4,9 @@ import { RefusedError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { run } from '../platform/process.ts'
 import { bootstrapDebian } from './debootstrap.ts'
+import { noteMade } from './madeImages.ts'
 import type { OuterEngine } from './outerEngine.ts'
-import { imageDirectory, type LabPlaces, labLabel } from './places.ts'
+import { imageDirectory, type LabPlaces } from './places.ts'
 
 /** A registry that cannot be reached must not hold the lab up for long. */
 const pullTimeoutMs = 120_000
@@ -36,6 +37,7 @@ export async function ensureDebianImage(
     phase: 'base-image',
     message: `making ${tag} from the machine’s own Debian mirror (no registry)`,
   })
+  await noteMade(places, [tag])
   await bootstrapDebian(outer, places.root, suite, tag, report)
 }
 
@@ -57,7 +59,7 @@ export async function ensureNodeImage(outer: OuterEngine, places: LabPlaces, rep
   try {
     await copyFile(join(imageDirectory('node'), 'Dockerfile'), join(context, 'Dockerfile'))
     await copyFile(process.execPath, join(context, 'node'))
-    await buildImage(outer, { tag: nodeImage, directory: context })
+    await buildImage(outer, places, { tag: nodeImage, directory: context })
   } finally {
     await rm(context, { recursive: true, force: true })
   }
@@ -72,8 +74,13 @@ export interface ImageBuild {
   file?: string
 }
 
-/** Builds an image on the outer engine. The private engine has no default bridge: its builds use the host's network. */
-export async function buildImage(outer: OuterEngine, build: ImageBuild): Promise<void> {
+/**
+ * Builds an image on the outer engine, in place of an older one of that tag. The private engine has no default bridge:
+ * its builds use the host's network.
+ */
+export async function buildImage(outer: OuterEngine, places: LabPlaces, build: ImageBuild): Promise<void> {
+  await noteMade(places, [build.tag])
+  const older = await imageId(outer, build.tag)
   const args = Object.entries(build.buildArgs ?? {}).flatMap(([key, value]) => [
     '--build-arg',
     `${key}=${value}`,
@@ -84,14 +91,14 @@ export async function buildImage(outer: OuterEngine, build: ImageBuild): Promise
       ...(outer.isPrivate ? ['--network', 'host'] : []),
       ...(build.file ? ['--file', build.file] : []),
       ...args,
-      '--label',
-      `${labLabel}=built`,
       '--tag',
       build.tag,
       build.directory,
     ],
     { timeoutMs: 900_000 },
   )
+  // Refused where a container still runs from it; then it stays until that is gone.
+  if (older && older !== (await imageId(outer, build.tag))) await outer.try(['rmi', older])
 }
 
 async function pull(outer: OuterEngine, tag: string, report: Report): Promise<boolean> {

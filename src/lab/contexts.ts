@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RefusedError } from '../model/errors.ts'
 import { dockerConfigDirectory } from '../platform/directories.ts'
@@ -53,7 +53,11 @@ export async function removeContext(name: string): Promise<void> {
   const existing = await readJson<ContextMetadata>(join(contextDirectory(name), 'meta.json')).catch(
     () => undefined,
   )
-  if (existing && isOurs(existing)) await rm(contextDirectory(name), { recursive: true, force: true })
+  if (!existing || !isOurs(existing)) return
+  await rm(contextDirectory(name), { recursive: true, force: true })
+  // The store's directories too where nothing else is in them: the lab may have made them.
+  const store = join(dockerConfigDirectory(), 'contexts')
+  for (const directory of [join(store, 'meta'), store]) await rmdir(directory).catch(() => undefined)
 }
 
 function isOurs(metadata: ContextMetadata): boolean {

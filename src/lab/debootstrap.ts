@@ -5,7 +5,6 @@ import { run } from '../platform/process.ts'
 import type { DebianSuite } from './baseImages.ts'
 import { debianMirror } from './debianMirror.ts'
 import type { OuterEngine } from './outerEngine.ts'
-import { labLabel } from './places.ts'
 import { unmountUnder } from './remains.ts'
 import { ensurePrograms } from './systemPackages.ts'
 import { labFailure } from './wait.ts'
@@ -70,12 +69,9 @@ async function bootstrap(suite: DebianSuite, directory: string, mirror: string):
 }
 
 async function importImage(outer: OuterEngine, directory: string, tag: string): Promise<void> {
-  const script =
-    'tar -C "$1" --numeric-owner -c . | docker --host "$2" import --change "$3" --change "$4" - "$5"'
-  const result = await run(
-    'sh',
-    ['-c', script, 'sh', directory, outer.host, 'CMD ["bash"]', `LABEL ${labLabel}=imported`, tag],
-    { timeoutMs: 300_000 },
-  )
+  const script = 'tar -C "$1" --numeric-owner -c . | docker --host "$2" import --change "$3" - "$4"'
+  const result = await run('sh', ['-c', script, 'sh', directory, outer.host, 'CMD ["bash"]', tag], {
+    timeoutMs: 300_000,
+  })
   if (result.failure) throw labFailure('lab-import-failed', `docker could not import ${tag}`, result.stderr)
 }

@@ -29,17 +29,14 @@ const capabilities =
   SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM`.split(/\s+/)
 
 /** The arguments in place of --privileged. Inner containers get a cgroup of their own, so that `down` can find it. */
-export function unprivilegedArguments(name: LabEngineName): string[] {
+export function unprivilegedArguments(cgroup: string): string[] {
   return [
     ...capabilities.flatMap((capability) => ['--cap-add', capability]),
     ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'systempaths=unconfined'],
     ...['--device-cgroup-rule', 'a *:* rwm', '--volume', '/sys/fs/cgroup:/sys/fs/cgroup'],
-    ...['--env', `WHERRY_LAB_CGROUP_PARENT=${innerCgroup(name)}`],
+    ...['--env', `WHERRY_LAB_CGROUP_PARENT=${cgroup}`],
   ]
 }
-
-/** The cgroup of an engine's containers where they are not inside the engine's own. */
-export const innerCgroup = (name: LabEngineName) => `/wherry-lab-${name}`
 
 /**
  * Creates and starts an engine's container, privileged where that is allowed, and gives its ports. A half-made
@@ -57,8 +54,8 @@ export async function createEngineContainer(
   const common = commonArguments(places, name, address, ports)
   const image = engineImageTag(flavour)
   let failure = ''
-  for (const rights of [['--privileged'], unprivilegedArguments(name)]) {
-    await outer.try(['rm', '--force', containerName(name)])
+  for (const rights of [['--privileged'], unprivilegedArguments(places.cgroup(name))]) {
+    await removeContainer(outer, name)
     const started = await outer.try(['run', '--detach', ...common, ...rights, image], { timeoutMs: 60_000 })
     if (!started.failure) return ports
     failure = started.stderr
@@ -113,8 +110,17 @@ function freePort(): Promise<number> {
   })
 }
 
-/** Removes an engine's container and its volume. */
+/** Removes an engine's container and its volume; not one of that name that is somebody else's. */
 export async function removeEngine(outer: OuterEngine, name: LabEngineName): Promise<void> {
-  await outer.try(['rm', '--force', '--volumes', containerName(name)], { timeoutMs: 60_000 })
-  await outer.try(['volume', 'rm', '--force', volumeName(name)], { timeoutMs: 60_000 })
+  await removeContainer(outer, name)
+  const filters = ['--filter', `name=${volumeName(name)}`, '--filter', `label=${labLabel}=${name}`]
+  const volumes = await outer.try(['volume', 'ls', '--quiet', ...filters], { timeoutMs: 20_000 })
+  if (volumes.stdout.trim()) await outer.try(['volume', 'rm', volumeName(name)], { timeoutMs: 60_000 })
+}
+
+async function removeContainer(outer: OuterEngine, name: LabEngineName): Promise<void> {
+  const filters = ['--filter', `name=^/${containerName(name)}$`, '--filter', `label=${labLabel}=${name}`]
+  const found = await outer.try(['ps', '--all', '--quiet', ...filters], { timeoutMs: 20_000 })
+  const id = found.stdout.trim()
+  if (id) await outer.try(['rm', '--force', '--volumes', id], { timeoutMs: 60_000 })
 }

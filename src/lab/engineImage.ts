@@ -26,7 +26,7 @@ export async function ensureEngineImage(
     phase: 'engine-image',
     message: `building the engine image (${titleOf[flavour]})`,
   })
-  await buildImage(outer, {
+  await buildImage(outer, places, {
     tag: engineImageTag(flavour),
     directory: imageDirectory('lab-engine'),
     buildArgs: { BASE: debianImage(suite) },

@@ -34,7 +34,7 @@ export async function ensureLabImage(request: LabImageRequest, report: Report): 
   }
   await using _lock = await lockLab(places.lock, report)
   report({ type: 'phase', phase: 'lab-image', message: `building ${request.tag}` })
-  await buildImage(outer, request)
+  await buildImage(outer, places, request)
   await loadImages(outer, places, [request.tag], request.engines, report)
 }
 

@@ -25,11 +25,11 @@ export interface OuterAddress {
   isPrivate: boolean
 }
 
-/** The engine at an address, undefined where it does not answer within 10 seconds. */
+/** The engine at an address, undefined where it does not answer within 30 seconds. */
 export async function connectOuter(address: OuterAddress): Promise<OuterEngine | undefined> {
   const attempt = (args: readonly string[], options?: ProcessOptions) =>
     run('docker', ['--host', address.host, ...args], options)
-  const version = await attempt(['version', '--format', '{{.Server.Version}}'], { timeoutMs: 10_000 })
+  const version = await attempt(['version', '--format', '{{.Server.Version}}'], { timeoutMs: 30_000 })
   if (version.failure) return undefined
   return {
     ...address,

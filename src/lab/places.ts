@@ -13,7 +13,7 @@ export type LabFlavour = 'stable' | 'latest'
 
 /** The network on the outer engine that both engines are on. */
 export const labNetwork = 'wherry-lab'
-/** Marks every container, volume, network and image of the lab on the outer engine. */
+/** Marks the containers, volumes and the network of the lab on the outer engine. */
 export const labLabel = 'wherry.lab'
 
 /** The name of an engine as its context, its ssh host and its container have it. */
@@ -27,6 +27,7 @@ const longestSocketPath = 103
 /** Where the lab keeps its files. */
 export function labPlaces() {
   const root = join(stateDirectory(), 'lab')
+  const id = createHash('sha256').update(root).digest('hex').slice(0, 8)
   const socketOf = (name: LabEngineName) => join(root, name, 'run', 'docker.sock')
   if (Buffer.byteLength(socketOf('alpha')) > longestSocketPath) {
     throw new RefusedError('lab-path-too-long', `the path of the lab's sockets is too long: ${root}`, {
@@ -39,22 +40,24 @@ export function labPlaces() {
     lock: join(stateDirectory(), 'lab.lock'),
     record: join(root, 'lab.json'),
     loaded: join(root, 'loaded-images.json'),
+    made: join(root, 'made-images.json'),
     engine: (name: LabEngineName) => join(root, name),
     runDirectory: (name: LabEngineName) => join(root, name, 'run'),
     socket: socketOf,
     tls: join(root, 'tls'),
     ssh: join(root, 'ssh'),
     sshConfig: join(root, 'ssh', 'config'),
-    outer: privateEnginePlaces(root),
+    /** The cgroup of an engine's containers, where they are not inside the engine's own. */
+    cgroup: (name: LabEngineName) => `/wherry-lab-${id}-${name}`,
+    outer: privateEnginePlaces(root, id),
   }
 }
 
 export type LabPlaces = ReturnType<typeof labPlaces>
 
 /** Where the private outer engine keeps its files. The exec root is under /run: socket paths in it are long. */
-function privateEnginePlaces(root: string) {
+function privateEnginePlaces(root: string, id: string) {
   const directory = join(root, 'outer')
-  const id = createHash('sha256').update(root).digest('hex').slice(0, 8)
   return {
     directory,
     socket: join(directory, 'docker.sock'),
@@ -64,6 +67,8 @@ function privateEnginePlaces(root: string) {
     /** How the machine's firewall and forwarding were before the engine changed them. */
     before: join(directory, 'before.json'),
     exec: `/run/wherry-lab-${id}`,
+    /** The cgroup that its containers are in, so that it can be found and removed. */
+    cgroup: `/wherry-lab-${id}`,
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RefusedError } from '../model/errors.ts'
@@ -12,9 +12,6 @@ import { allProcesses, commandLineOf, processesOf } from './processes.ts'
 import { ensurePrograms } from './systemPackages.ts'
 import { labFailure, waitFor } from './wait.ts'
 
-/** The cgroup under which the private engine puts its containers, so that it can be found and removed. */
-export const outerCgroup = '/wherry-lab'
-
 /**
  * Starts an engine of the lab's own on a private socket, detached so that it outlives this process, and waits up to
  * 60 s until it answers. What a killed one left behind is cleared first; its containers and images stay.
@@ -24,6 +21,7 @@ export async function startPrivateEngine(places: PrivateEnginePlaces, report: Re
   report({ type: 'phase', phase: 'outer', message: 'starting a Docker engine for the lab' })
   await ensurePrograms(['dockerd', 'docker', 'iptables'], report)
   await refuseSecondLab(places)
+  if (await answersAfterAll(places)) return
   await clearRemains(places)
   await mkdir(places.directory, { recursive: true, mode: 0o700 })
   await rememberMachine(places.before)
@@ -53,7 +51,7 @@ async function launch(places: PrivateEnginePlaces): Promise<void> {
     `--data-root=${places.data}`,
     `--exec-root=${places.exec}`,
     `--pidfile=${places.pid}`,
-    `--cgroup-parent=${outerCgroup}`,
+    `--cgroup-parent=${places.cgroup}`,
     '--bridge=none',
     '--log-level=warn',
   ]
@@ -72,20 +70,28 @@ export async function enginePid(places: PrivateEnginePlaces): Promise<number | u
   return words.includes(`--pidfile=${places.pid}`) ? pid : undefined
 }
 
-/** Two private engines would fight over bridges and firewall rules. */
+/** A daemon on a busy machine may only be slow: it is given 20 s before it is taken for dead. */
+async function answersAfterAll(places: PrivateEnginePlaces): Promise<boolean> {
+  for (let i = 0; i < 10 && (await enginePid(places)); i++) {
+    if (await answers(places.socket)) return true
+    await sleep(2000)
+  }
+  return false
+}
+
+/** Two private engines in one network namespace would fight over bridges and firewall rules. */
 async function refuseSecondLab(places: PrivateEnginePlaces): Promise<void> {
-  const others = (await allProcesses()).filter(
-    ({ words }) =>
-      words.includes(`--cgroup-parent=${outerCgroup}`) && !words.includes(`--pidfile=${places.pid}`),
-  )
-  const root = others[0]?.words.find((word) => word.startsWith('--data-root='))?.slice('--data-root='.length)
-  if (!root) return
-  throw new RefusedError('lab-elsewhere', `there is another lab on this machine, in ${root}`, {
-    suggestions: [
-      'Use that one: set WHERRY_STATE_DIR as it was when that lab was brought up',
-      'Or take it down',
-    ],
-  })
+  const networkOf = (pid: number | 'self') => readlink(`/proc/${pid}/ns/net`).catch(() => '')
+  const own = await networkOf('self')
+  for (const { pid, words } of await allProcesses()) {
+    const isLab = words.some((word) => word.startsWith('--cgroup-parent=/wherry-lab'))
+    if (!isLab || words.includes(`--pidfile=${places.pid}`) || (await networkOf(pid)) !== own) continue
+    const root = words.find((word) => word.startsWith('--data-root='))?.slice('--data-root='.length)
+    if (!root) continue
+    throw new RefusedError('lab-elsewhere', `there is another lab on this machine, in ${root}`, {
+      suggestions: ['Use that one, with its WHERRY_STATE_DIR', 'Or take that one down first'],
+    })
+  }
 }
 
 /** Ends a daemon that no longer answers and its containerd, and removes their pid files and sockets. */

@@ -2,7 +2,7 @@ import { access, rm } from 'node:fs/promises'
 import { restoreMachine } from './machineState.ts'
 import { labBridge } from './network.ts'
 import type { PrivateEnginePlaces } from './places.ts'
-import { endProcess, enginePid, outerCgroup } from './privateEngine.ts'
+import { endProcess, enginePid } from './privateEngine.ts'
 import { processesOf } from './processes.ts'
 import { killCgroup, removeBridge, removeCgroups, unmountUnder } from './remains.ts'
 
@@ -28,12 +28,12 @@ export async function removePrivateEngine(places: PrivateEnginePlaces, keepData:
   const dockerd = await enginePid(places)
   if (dockerd) await endProcess(dockerd)
   for (const { pid } of await processesOf(places.exec)) await endProcess(pid)
-  await killCgroup(outerCgroup)
+  await killCgroup(places.cgroup)
   await unmountUnder(places.exec)
   await unmountUnder(places.directory)
   await removeBridge(labBridge)
   await restoreMachine(places.before)
-  await removeCgroups(outerCgroup)
+  await removeCgroups(places.cgroup)
   await rm(places.exec, { recursive: true, force: true })
   if (keepData) {
     await rm(places.before, { force: true })

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { Report } from '../model/progress.ts'
-import { ensureNodeImage } from './baseImages.ts'
+import { ensureNodeImage, nodeImage } from './baseImages.ts'
 import { ensureCertificates } from './certificates.ts'
 import { writeContext } from './contexts.ts'
 import { removeBootstrapRemains } from './debootstrap.ts'
@@ -8,6 +8,7 @@ import { createEngineContainer, type EnginePorts, removeEngine, waitForEngine } 
 import { ensureEngineImage } from './engineImage.ts'
 import { loadImages } from './images.ts'
 import { lockLab } from './lock.ts'
+import { noteMade } from './madeImages.ts'
 import { ensureLabNetwork } from './network.ts'
 import { connectOuter, ensureOuterEngine, type OuterEngine } from './outerEngine.ts'
 import { answers } from './ping.ts'
@@ -50,7 +51,12 @@ export async function labUp(options: LabUpOptions, report: Report): Promise<LabS
   const outer = running ?? (await bringUp(places, recorded, flavour, report))
   if (options.prepare) {
     await ensureNodeImage(outer, places, report)
-    await loadImages(outer, places, await options.prepare(outer, report), labEngineNames, report)
+    const tags = await options.prepare(outer, report)
+    await noteMade(
+      places,
+      tags.filter((tag) => tag !== nodeImage),
+    )
+    await loadImages(outer, places, tags, labEngineNames, report)
   }
   return statusOf(places)
 }

@@ -49,6 +49,8 @@ export async function startAgent(engine: Engine, settings: AgentSettings): Promi
     const { stdin, stdout, stderr } = await engine.containers.attach(containerId)
     await engine.containers.start(containerId)
     const client = new AgentClient(stdin, stdout, `agent on ${engine.name}`)
+    // Whoever waits for the agent is told by the client; a stream that ends late is nobody's business.
+    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {})
     stderr.on('data', (chunk: Buffer) => client.heard(chunk.toString()))
     return {
       client,

@@ -33,8 +33,8 @@ export interface Facts {
   source: EngineFacts
   target: EngineFacts
   manifests: Manifest[]
-  /** How many paths of each container's writable layer differ from its image, by container id. */
-  layerChanges: Record<string, number>
+  /** By container id, whether its writable layer holds changes; only of those whose layer cannot simply be copied. */
+  layerChanged: Record<string, boolean>
   sourceContainers: ContainerSummary[]
   targetContainers: ContainerSummary[]
   targetNetworks: NetworkDocument[]
@@ -55,8 +55,8 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     const manifest = await describeContainer(source, name)
     if (!manifests.some(({ id }) => id === manifest.id)) manifests.push(manifest)
   }
-  const changes = manifests.map(async ({ id }) => [id, await source.containers.countChanges(id)] as const)
-  const [sourceContainers, targetContainers, networkList, volumes] = await Promise.all([
+  const [layerChanged, sourceContainers, targetContainers, networkList, volumes] = await Promise.all([
+    changedLayers(source, target, manifests),
     source.containers.list(),
     target.containers.list(),
     target.networks.list(),
@@ -67,13 +67,38 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     source: engineFacts(source),
     target: engineFacts(target),
     manifests,
-    layerChanges: Object.fromEntries(await Promise.all(changes)),
+    layerChanged,
     sourceContainers,
     targetContainers,
     targetNetworks: networks.filter((network) => network !== undefined),
     targetVolumes: volumes.map(({ Name }) => Name),
     targetImages: await imagesOnTarget(target, manifests),
   }
+}
+
+/** Whether agents can carry a writable layer: both engines keep layers in directories, and alike. */
+export function layerIsCarried({ writableLayer }: Manifest, targetDriver: string): boolean {
+  return writableLayer?.driver === 'overlay2' && targetDriver === 'overlay2'
+}
+
+async function changedLayers(
+  source: Engine,
+  target: Engine,
+  manifests: Manifest[],
+): Promise<Record<string, boolean>> {
+  const stuck = manifests.filter((manifest) => !layerIsCarried(manifest, target.info.Driver))
+  // An engine fails to list changes below paths of more than 4096 bytes: then there are some.
+  const changed = stuck.map(
+    async ({ id }) =>
+      [
+        id,
+        await source.containers.countChanges(id).then(
+          (count) => count > 0,
+          () => true,
+        ),
+      ] as const,
+  )
+  return Object.fromEntries(await Promise.all(changed))
 }
 
 function engineFacts({ name, version, apiVersion, info }: Engine): EngineFacts {

@@ -29,7 +29,7 @@ export interface MigrateRequest {
 
 /** Makes the plan and changes nothing. @throws RefusedError with every reason not to begin. */
 export async function planOnly(request: MigrateRequest): Promise<Plan> {
-  return preflight({ ...request, id: newMigrationId(new Date()) })
+  return preflight({ ...request, id: newMigrationId(new Date()), keepImages: false })
 }
 
 /**
@@ -38,7 +38,7 @@ export async function planOnly(request: MigrateRequest): Promise<Plan> {
  */
 export async function migrate(request: MigrateRequest): Promise<MigrateResult> {
   const startedAtMs = performance.now()
-  const plan = await planOnly(request)
+  const plan = await preflight({ ...request, id: newMigrationId(new Date()), keepImages: true })
   for (const { code, message } of plan.warnings) request.report({ type: 'warning', code, message })
   const { source, target, report, signal } = request
   const run: Run = { plan, source, target, report, signal, rounds: [], bytesTransferred: 0, times: {} }

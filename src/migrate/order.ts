@@ -19,17 +19,23 @@ export function dependenciesOf({ hostConfig, endpoints }: Manifest): { container
   return needs
 }
 
-/** Sorts the containers so that each comes after those of the group that it needs; otherwise the given order stays. */
-export function startOrder(manifests: readonly Manifest[]): Manifest[] {
-  const sorted: Manifest[] = []
-  const visit = (manifest: Manifest, path: readonly Manifest[]) => {
-    if (sorted.includes(manifest) || path.includes(manifest)) return
-    for (const { container } of dependenciesOf(manifest)) {
-      const other = manifests.find(({ name, id }) => name === container || id === container)
-      if (other) visit(other, [...path, manifest])
-    }
-    sorted.push(manifest)
+/**
+ * In which stage each container starts, by its id: after all those of the group that it needs, and beside those that need
+ * each other as little. Containers that need each other in a circle start together.
+ */
+export function startStages(manifests: readonly Manifest[]): Map<string, number> {
+  const stages = new Map<string, number>()
+  const stageOf = (manifest: Manifest, path: readonly Manifest[]): number => {
+    const known = stages.get(manifest.id)
+    if (known !== undefined) return known
+    if (path.includes(manifest)) return 0
+    const needed = dependenciesOf(manifest).flatMap(
+      ({ container }) => manifests.find(({ name, id }) => name === container || id === container) ?? [],
+    )
+    const stage = Math.max(0, ...needed.map((other) => stageOf(other, [...path, manifest]) + 1))
+    stages.set(manifest.id, stage)
+    return stage
   }
-  for (const manifest of manifests) visit(manifest, [])
-  return sorted
+  for (const manifest of manifests) stageOf(manifest, [])
+  return stages
 }

@@ -17,14 +17,15 @@ import {
 } from '../model/plan.ts'
 import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
+import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPorts } from './checks/ports.ts'
 import { checkSpace } from './checks/space.ts'
 import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
-import type { Facts } from './facts.ts'
-import { startOrder } from './order.ts'
+import { type Facts, layerIsCarried } from './facts.ts'
+import { startStages } from './order.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
@@ -32,6 +33,7 @@ const checks: readonly Check[] = [
   checkNetworks,
   checkPorts,
   checkStorage,
+  checkDevices,
   checkSpace,
 ]
 
@@ -52,7 +54,9 @@ export function planMigration(
   options: MigrateOptions,
 ): { plan: Plan; refusals: Refusal[] } {
   const found = checks.map((check) => check(facts, options))
-  const manifests = startOrder(facts.manifests)
+  const stages = startStages(facts.manifests)
+  const stageOf = ({ id }: Manifest) => stages.get(id) ?? 0
+  const manifests = facts.manifests.toSorted((a, b) => stageOf(a) - stageOf(b))
   const plan: Plan = {
     version: planVersion,
     id,
@@ -60,10 +64,13 @@ export function planMigration(
     source: { engine: facts.source.name, id: facts.source.id },
     target: { engine: facts.target.name, id: facts.target.id },
     options,
-    containers: manifests.map((manifest) => planContainer(id, manifest, facts, options)),
+    containers: manifests.map((manifest) => ({
+      ...planContainer(id, manifest, facts, options),
+      stage: stageOf(manifest),
+    })),
     networks: planNetworks(id, manifests, facts, options),
     volumes: planVolumes(id, manifests),
-    trees: manifests.flatMap((manifest) => planTrees(manifest, options)).filter(firstOfItsId),
+    trees: manifests.flatMap((manifest) => planTrees(manifest, facts, options)).filter(firstOfItsId),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }
@@ -74,7 +81,12 @@ function labelsFor(id: string, role: string): Record<string, string> {
   return { [migrationLabel]: id, [roleLabel]: role }
 }
 
-function planContainer(id: string, manifest: Manifest, facts: Facts, options: MigrateOptions): ContainerPlan {
+function planContainer(
+  id: string,
+  manifest: Manifest,
+  facts: Facts,
+  options: MigrateOptions,
+): Omit<ContainerPlan, 'stage'> {
   const image = planImage(manifest, facts)
   const { hostConfig, state } = manifest
   const created = createRequest(manifest, {
@@ -142,10 +154,10 @@ function planVolumes(id: string, manifests: Manifest[]): VolumePlan[] {
   return volumes.filter(({ name }, index) => volumes.findIndex((other) => other.name === name) === index)
 }
 
-function planTrees(manifest: Manifest, { binds }: MigrateOptions): TreePlan[] {
+function planTrees(manifest: Manifest, { target }: Facts, { binds }: MigrateOptions): TreePlan[] {
   const { name: container, mounts, writableLayer } = manifest
   const trees: TreePlan[] = []
-  if (writableLayer) {
+  if (writableLayer && layerIsCarried(manifest, target.storageDriver)) {
     trees.push({
       id: `layer:${container}`,
       kind: 'layer',

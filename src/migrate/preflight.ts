@@ -1,7 +1,8 @@
 import type { Engine } from '../engine/engine.ts'
 import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
-import { ensureAgentImage } from '../launch/image.ts'
+import { agentImageReference, ensureAgentImage } from '../launch/image.ts'
 import { RefusedError } from '../model/errors.ts'
+import type { Manifest } from '../model/manifest.ts'
 import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
@@ -15,6 +16,8 @@ interface Preflight {
   names: readonly string[]
   options: MigrateOptions
   report: Report
+  /** The agents' image stays where it was brought when the plan is going to be carried out. */
+  keepImages: boolean
 }
 
 /**
@@ -77,10 +80,7 @@ async function lookWithAgents(
     return agent
   }
   const host: AgentMount = { kind: 'host', path: '/', readOnly: true }
-  const binds = plan.containers
-    .flatMap(({ manifest }) => manifest.mounts)
-    .filter(({ kind }) => kind === 'bind')
-  const paths = binds.map(({ source: path }) => path)
+  const paths = plan.containers.flatMap(({ manifest }) => hostPathsOf(manifest))
   try {
     const targetAgent = await start(target, source, 'target', [host])
     const sourceAgent = await start(source, target, 'source', [host, ...plan.trees.map(sourceMount)])
@@ -102,6 +102,12 @@ async function lookWithAgents(
   } finally {
     await Promise.all(agents.map((agent) => agent.remove()))
   }
+}
+
+/** What a container uses of its engine's host: bind mounts and devices. */
+function hostPathsOf({ mounts, hostConfig }: Manifest): string[] {
+  const binds = mounts.filter(({ kind }) => kind === 'bind').map(({ source }) => source)
+  return [...binds, ...(hostConfig.Devices ?? []).map(({ PathOnHost }) => PathOnHost)]
 }
 
 /** Asks an agent that has the host's root at `/trees/0`. */

@@ -76,6 +76,8 @@ export interface ImagePlan {
 export interface ContainerPlan {
   name: string
   sourceId: string
+  /** Containers of one stage start together, after those of lower stages; they stop in the reverse order. */
+  stage: number
   manifest: Manifest
   image: ImagePlan
   /** The body of `POST /containers/create`, with restarts off: the policy is set after the commit point. */
@@ -88,7 +90,7 @@ export interface ContainerPlan {
   rest: 'stop' | 'freeze'
 }
 
-/** What will be done, as data. Containers are in the order in which they start; they stop in the reverse order. */
+/** What will be done, as data. Containers are sorted by the stage in which they start. */
 export interface Plan {
   version: typeof planVersion
   id: string

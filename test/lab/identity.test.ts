@@ -94,12 +94,15 @@ function ownExceptions(original: ContainerDocument): Exception[] {
     }
   }
   for (const [port, bindings] of Object.entries(original.HostConfig.PortBindings ?? {})) {
-    if (bindings?.some(({ HostPort }) => !HostPort || HostPort === '0')) {
+    if (bindings?.some(({ HostPort }) => !HostPort || HostPort === '0' || HostPort.includes('-'))) {
       allowed.push({
         path: new RegExp(`^NetworkSettings\\.Ports\\.${port}\\.`),
         why: 'the host port is chosen by the engine',
       })
     }
+  }
+  if (original.HostConfig.UTSMode === 'host') {
+    allowed.push({ path: /^Config\.Hostname$/, why: 'the name of the host' })
   }
   for (const field of ['NetworkMode', 'PidMode', 'IpcMode'] as const) {
     if (original.HostConfig[field]?.startsWith('container:')) {

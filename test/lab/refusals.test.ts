@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { image } from './harness/configurations.ts'
-import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
+import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
-await ensureWorkloadImage()
+await ensureWorkloadImage(['alpha', 'beta'])
 
 interface Case {
   name: string
@@ -36,17 +36,7 @@ const onNetwork = (...args: string[]) => [
   ...args,
   ...sleeper,
 ]
-const smallImage = 'debian:trixie-slim'
-const onBeta = (...args: string[]) => [
-  'run',
-  '-d',
-  '--name',
-  't-other',
-  ...args,
-  smallImage,
-  'sleep',
-  'infinity',
-]
+const onBeta = (...args: string[]) => ['run', '-d', '--name', 't-other', ...args, image, 'sleep', 'infinity']
 
 const cases: Case[] = [
   {
@@ -59,7 +49,7 @@ const cases: Case[] = [
     name: 'name taken',
     code: 'name-taken',
     alpha: [plain],
-    beta: [['create', '--name', 't-it', smallImage]],
+    beta: [['create', '--name', 't-it', image]],
     says: /already has a container named t-it/,
   },
   {
@@ -72,8 +62,21 @@ const cases: Case[] = [
   {
     name: 'port taken by the host',
     code: 'port-taken',
-    alpha: [['run', '-d', '--name', 't-it', '-p', '2376:80', '--label', 'x', ...sleeper]],
-    says: /Port 2376\/tcp of t-it is taken .* by a process of the host/,
+    alpha: [['run', '-d', '--name', 't-it', '-p', '18301:80', ...sleeper]],
+    beta: [
+      ['run', '-d', '--name', 't-other', '--network', 'host', image, 'python3', '-m', 'http.server', '18301'],
+    ],
+    says: /Port 18301\/tcp of t-it is taken .* by a process of the host/,
+  },
+  {
+    name: 'device missing',
+    code: 'no-device',
+    prepare: async () => {
+      await inEngine(lab.alphaFacts, 'mknod', '-m', '666', '/dev/t-only-here', 'c', '1', '3')
+      await docker('alpha', 'run', '-d', '--name', 't-it', '--device', '/dev/t-only-here', ...sleeper)
+      await inEngine(lab.alphaFacts, 'rm', '/dev/t-only-here')
+    },
+    says: /uses the device \/dev\/t-only-here, which wherry-beta does not have/,
   },
   {
     name: 'address taken',

@@ -1,7 +1,7 @@
 import { type Check, findings } from './check.ts'
 
 /** The two engines are two, and the target can run what the source runs. */
-export const checkEngines: Check = ({ source, target, manifests, layerChanges }) => {
+export const checkEngines: Check = ({ source, target, manifests, layerChanged }) => {
   const found = findings()
   if (source.id === target.id) {
     found.refuse(
@@ -11,7 +11,7 @@ export const checkEngines: Check = ({ source, target, manifests, layerChanges })
     )
     return found
   }
-  for (const { name, image, hostConfig, writableLayer, id } of manifests) {
+  for (const { name, image, hostConfig, id } of manifests) {
     if (image.os !== target.os || image.architecture !== target.architecture) {
       found.refuse(
         'other-architecture',
@@ -34,11 +34,10 @@ export const checkEngines: Check = ({ source, target, manifests, layerChanges })
         `Install its plugin there. It has: ${target.logDrivers.join(', ')}.`,
       )
     }
-    const overlay = writableLayer?.driver === 'overlay2' && target.storageDriver === 'overlay2'
-    if ((layerChanges[id] ?? 0) > 0 && !overlay) {
+    if (layerChanged[id]) {
       found.refuse(
         'writable-layer',
-        `${name} has ${layerChanges[id]} changes in its writable layer, and they can be carried only between engines with the overlay2 storage driver (${source.name}: ${source.storageDriver}, ${target.name}: ${target.storageDriver}).`,
+        `${name} has changes in its writable layer, and they can be carried only between engines with the overlay2 storage driver (${source.name}: ${source.storageDriver}, ${target.name}: ${target.storageDriver}).`,
         'Move these files to a volume, or commit the container to an image and run it from there.',
       )
     }

@@ -18,6 +18,12 @@ export const checkPorts: Check = (facts) => {
           continue
         }
         const ports = portRange(HostPort)
+        if (ports.length > 1 && state.running) {
+          found.warn(
+            'port-chosen',
+            `Which of the host ports ${HostPort} ${name}'s ${port} gets is chosen by the engine.`,
+          )
+        }
         const holders = ports.map((number) => holderOf(facts, protocol, number, HostIp))
         const holder = holders[0]
         // Of a range the engine takes the first free port.

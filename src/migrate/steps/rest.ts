@@ -1,4 +1,5 @@
 import { exitCodes, WherryError } from '../../model/errors.ts'
+import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import type { Run, Step } from '../run.ts'
 
 /** Makes sure that the source copies cannot come back by themselves: no restart policy from here on. */
@@ -31,10 +32,12 @@ export const bringToRest: Step = {
       message: `stopping ${plan.containers.map(({ name }) => name).join(', ')} on ${source.name}`,
     })
     run.times.restedFromMs = performance.now()
-    for (const { sourceId, rest, wasRunning } of plan.containers.toReversed()) {
-      if (!wasRunning) continue
-      if (rest === 'freeze') await source.containers.pause(sourceId)
-      else await source.containers.stop(sourceId)
+    for (const stage of runningStages(plan).toReversed()) {
+      await Promise.all(
+        stage.map(({ sourceId, rest }) =>
+          rest === 'freeze' ? source.containers.pause(sourceId) : source.containers.stop(sourceId),
+        ),
+      )
     }
     await assertAtRest(run)
     run.times.restedMs = performance.now()
@@ -50,6 +53,13 @@ export const bringToRest: Step = {
       report({ type: 'note', message: `${name} runs on ${source.name} again` })
     }
   },
+}
+
+/** The containers that ran when the plan was made, stage by stage in the order in which they start. */
+export function runningStages({ containers }: Plan): ContainerPlan[][] {
+  const running = containers.filter(({ wasRunning }) => wasRunning)
+  const stages = [...new Set(running.map(({ stage }) => stage))].sort((a, b) => a - b)
+  return stages.map((stage) => running.filter((container) => container.stage === stage))
 }
 
 /** Looks, instead of believing: no source copy may run when data is compared and the target starts. */

@@ -1,7 +1,7 @@
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Step } from '../run.ts'
-import { assertAtRest } from './rest.ts'
+import { assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
 export const startTarget: Step = {
@@ -9,10 +9,10 @@ export const startTarget: Step = {
   async do(run) {
     const { plan, target, report } = run
     await assertAtRest(run)
-    for (const { name, wasRunning } of plan.containers) {
-      if (!wasRunning) continue
-      report({ type: 'phase', phase: 'start', message: `starting ${name} on ${target.name}` })
-      await target.containers.start(name)
+    const names = plan.containers.map(({ name }) => name).join(', ')
+    report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
+    for (const stage of runningStages(plan)) {
+      await Promise.all(stage.map(({ name }) => target.containers.start(name)))
     }
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)

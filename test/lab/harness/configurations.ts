@@ -20,7 +20,11 @@ export const configurations: Configuration[] = [
     args: ['--entrypoint', 'sh'],
     command: ['-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
   },
-  { name: 'entrypoint-empty', args: ['--entrypoint', ''], command: ['sleep', 'infinity'] },
+  {
+    name: 'entrypoint-empty',
+    args: ['--entrypoint', '', '--stop-timeout', '1'],
+    command: ['sleep', 'infinity'],
+  },
   {
     name: 'command-odd',
     args: [],
@@ -255,7 +259,7 @@ export const configurations: Configuration[] = [
   },
   { name: 'anonymous-volumes', args: ['-v', '/anonymous', '--mount', 'type=volume,destination=/anonymous2'] },
   { name: 'auto-remove', args: ['--rm', '-v', '/kept'] },
-  { name: 'tty', args: ['-t', '-i'], command: ['bash'] },
+  { name: 'tty', args: ['-t', '-i', '--stop-signal', 'SIGHUP'], command: ['bash'] },
   { name: 'host-namespaces', args: ['--pid', 'host', '--uts', 'host', '--network', 'host'] },
   { name: 'shared-namespaces', args: ['--network', 'container:t-plain', '--pid', 'container:t-plain'] },
   { name: 'volumes-from', args: ['--volumes-from', 't-volume-options:ro'] },

@@ -48,6 +48,14 @@ export async function docker(engine: 'alpha' | 'beta', ...args: string[]): Promi
   return result.stdout.trim()
 }
 
+/** Runs a program on an engine's host, which is a container of the lab's outer engine. */
+export async function inEngine({ outer, container }: LabEngine, ...words: string[]): Promise<string> {
+  const result = await run('docker', ['--host', outer, 'exec', container, ...words], { timeoutMs: 60_000 })
+  if (result.failure)
+    throw new Error(`${words.join(' ')} on ${container}: ${result.stderr || result.failure}`)
+  return result.stdout.trim()
+}
+
 /** Everything on an engine that a refusal must leave as it was. */
 export async function objectsOn(engine: Engine): Promise<Record<string, unknown>> {
   const [containers, volumes, networks] = await Promise.all([

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { run } from '../../../src/platform/process.ts'
 
-const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url))
+/** The program, as npm installs it. */
+export const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url))
 
 /** How a wherry command ended. `json` is stdout parsed, undefined where it is no JSON. */
 export interface Ended {

@@ -59,7 +59,7 @@ t.test('engines have fixed addresses on the lab’s network', async (t) => {
 })
 
 t.test('the capability list leaves out the one that restricted machines lack', async (t) => {
-  const args = unprivilegedArguments('alpha')
+  const args = unprivilegedArguments('/lab')
   t.ok(args.includes('SYS_ADMIN'))
   t.notOk(args.includes('SYS_RESOURCE'))
 })

@@ -15,7 +15,8 @@ def describe(name, parent, path):
     kind = stat.S_IFMT(info.st_mode)
     here = b"/proc/self/fd/%d/%s" % (parent, name)
     parts = [oct(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns]
-    if kind != stat.S_IFDIR:
+    # Overlay file systems share whiteouts (character device 0, 0): how many links one has says nothing.
+    if kind != stat.S_IFDIR and not (kind == stat.S_IFCHR and info.st_rdev == 0):
         parts += [info.st_size, "links=%d" % info.st_nlink]
         if info.st_nlink > 1:
             parts.append("same-as=%r" % inodes.setdefault((info.st_dev, info.st_ino), path))

@@ -31,7 +31,7 @@ os.symlink("nowhere/at/all", "dangling"); os.symlink("/etc/passwd", "absolute");
 os.symlink(b"\xff\xfe", "odd-target"); os.lchown("dangling", 77, 88)
 os.utime("dangling", ns=(1, 1_111_111_111_111_111_111), follow_symlinks=False)
 with open("sparse", "wb") as file:
-    file.seek(1 << 30); file.write(b"end"); file.seek(1 << 20); file.write(b"middle")
+    file.seek(1 << 27); file.write(b"end"); file.seek(1 << 20); file.write(b"middle")
 with open("all-hole", "wb") as file:
     file.truncate(1 << 26)
 write("attributes"); os.setxattr("attributes", "user.comment", b"\x00binary\xff"); os.setxattr("attributes", "user.empty", b"")

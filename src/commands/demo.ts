@@ -1,6 +1,6 @@
 import { BaseCommand } from '../cli/base.ts'
 import { describeDemo } from '../cli/present/demo.ts'
-import { prepareAgentImage } from '../lab/agentImage.ts'
+import { prepareAgentImage } from '../lab/agent-image.ts'
 import { type DemoResult, runDemo } from '../lab/demo/demo.ts'
 import { labUp } from '../lab/up.ts'
 

@@ -3,19 +3,19 @@ import { join } from 'node:path'
 import { EngineUnreachableError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { removeContext } from './contexts.ts'
-import { removeEngine } from './engineContainer.ts'
+import { removeEngine } from './engine-container.ts'
 import { lockLab } from './lock.ts'
-import { madeImages } from './madeImages.ts'
+import { madeImages } from './made-images.ts'
 import {
   connectOuter,
   findOuterAddress,
   type OuterAddress,
   type OuterEngine,
   privateAddress,
-} from './outerEngine.ts'
+} from './outer-engine.ts'
 import { contextName, type LabPlaces, labEngineNames, labNetwork, labPlaces } from './places.ts'
-import { startPrivateEngine } from './privateEngine.ts'
-import { hasPrivateEngine, removePrivateEngine } from './privateEngineRemoval.ts'
+import { startPrivateEngine } from './private-engine.ts'
+import { hasPrivateEngine, removePrivateEngine } from './private-engine-removal.ts'
 import { readRecord } from './record.ts'
 import { removeCgroups, unmountUnder } from './remains.ts'
 

@@ -1,4 +1,4 @@
-import type { OuterEngine } from './outerEngine.ts'
+import type { OuterEngine } from './outer-engine.ts'
 import { type LabEngineName, labLabel, labNetwork } from './places.ts'
 import { labFailure } from './wait.ts'
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import { readJson, writeFileAtomically } from '../platform/files.ts'
-import type { EnginePorts } from './engineContainer.ts'
-import type { OuterAddress } from './outerEngine.ts'
+import type { EnginePorts } from './engine-container.ts'
+import type { OuterAddress } from './outer-engine.ts'
 import {
   containerName,
   contextName,

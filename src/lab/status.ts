@@ -1,4 +1,4 @@
-import { connectOuter } from './outerEngine.ts'
+import { connectOuter } from './outer-engine.ts'
 import { versionOf } from './ping.ts'
 import { type LabFlavour, type LabPlaces, labPlaces } from './places.ts'
 import { describeEngines, type LabEngine, readRecord, sshCommand } from './record.ts'

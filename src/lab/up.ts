@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises'
 import type { Report } from '../model/progress.ts'
-import { ensureNodeImage, nodeImage } from './baseImages.ts'
+import { ensureNodeImage, nodeImage } from './base-images.ts'
 import { ensureCertificates } from './certificates.ts'
 import { writeContext } from './contexts.ts'
 import { removeBootstrapRemains } from './debootstrap.ts'
-import { createEngineContainer, type EnginePorts, removeEngine, waitForEngine } from './engineContainer.ts'
-import { ensureEngineImage } from './engineImage.ts'
+import { createEngineContainer, type EnginePorts, removeEngine, waitForEngine } from './engine-container.ts'
+import { ensureEngineImage } from './engine-image.ts'
 import { loadImages } from './images.ts'
 import { lockLab } from './lock.ts'
-import { noteMade } from './madeImages.ts'
+import { noteMade } from './made-images.ts'
 import { ensureLabNetwork } from './network.ts'
-import { connectOuter, ensureOuterEngine, type OuterEngine } from './outerEngine.ts'
+import { connectOuter, ensureOuterEngine, type OuterEngine } from './outer-engine.ts'
 import { answers } from './ping.ts'
 import {
   containerName,
@@ -24,9 +24,9 @@ import {
   volumeName,
 } from './places.ts'
 import { type LabRecord, type RecordedEngine, readRecord, writeRecord } from './record.ts'
-import { ensureSshKeys, writeSshConfig } from './sshFiles.ts'
+import { ensureSshKeys, writeSshConfig } from './ssh-files.ts'
 import { type LabStatus, statusOf } from './status.ts'
-import { ensurePrograms } from './systemPackages.ts'
+import { ensurePrograms } from './system-packages.ts'
 
 /** What `labUp` is asked for. */
 export interface LabUpOptions {

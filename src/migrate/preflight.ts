@@ -37,11 +37,11 @@ export async function preflight(context: Preflight): Promise<Plan> {
     const seen = await lookWithAgents(context, first.plan, brought)
     const { plan, refusals } = planMigration(id, createdAt, { ...facts, ...seen }, options)
     refuse(refusals)
+    if (context.keepImages) brought.length = 0
     return plan
-  } catch (error) {
-    for (const engine of brought)
-      await engine.images.remove((await ensureAgentImage(engine, [], report)).reference)
-    throw error
+  } finally {
+    const reference = await agentImageReference()
+    for (const engine of brought) await engine.images.remove(reference)
   }
 }
 

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
-import { prepareAgentImage } from '../../lab/agentImage.ts'
+import { prepareAgentImage } from '../../lab/agent-image.ts'
 import { describeLab } from '../../lab/describe.ts'
 import type { LabStatus } from '../../lab/status.ts'
 import { labUp } from '../../lab/up.ts'

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { serverExtensions } from '../../../src/lab/certificates.ts'
 import { contextDirectory, removeContext, writeContext } from '../../../src/lab/contexts.ts'
-import { chooseMirror, parseIndexTargets } from '../../../src/lab/debianMirror.ts'
-import { knownHostLine, sshConfig } from '../../../src/lab/sshFiles.ts'
-import { isDebianLike, packagesFor } from '../../../src/lab/systemPackages.ts'
+import { chooseMirror, parseIndexTargets } from '../../../src/lab/debian-mirror.ts'
+import { knownHostLine, sshConfig } from '../../../src/lab/ssh-files.ts'
+import { isDebianLike, packagesFor } from '../../../src/lab/system-packages.ts'
 import { readJson, writeFileAtomically } from '../../../src/platform/files.ts'
 
 t.test('Docker contexts', async (t) => {

@@ -1,8 +1,8 @@
 import { access, rm } from 'node:fs/promises'
-import { restoreMachine } from './machineState.ts'
+import { restoreMachine } from './machine-state.ts'
 import { labBridge } from './network.ts'
 import type { PrivateEnginePlaces } from './places.ts'
-import { endProcess, enginePid } from './privateEngine.ts'
+import { endProcess, enginePid } from './private-engine.ts'
 import { processesOf } from './processes.ts'
 import { killCgroup, removeBridge, removeCgroups, unmountUnder } from './remains.ts'
 

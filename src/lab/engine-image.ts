@@ -1,6 +1,6 @@
 import type { Report } from '../model/progress.ts'
-import { buildImage, type DebianSuite, debianImage, ensureDebianImage } from './baseImages.ts'
-import type { OuterEngine } from './outerEngine.ts'
+import { buildImage, type DebianSuite, debianImage, ensureDebianImage } from './base-images.ts'
+import type { OuterEngine } from './outer-engine.ts'
 import { imageDirectory, type LabFlavour, type LabPlaces } from './places.ts'
 
 const suiteOf: Readonly<Record<LabFlavour, DebianSuite>> = { stable: 'trixie', latest: 'sid' }

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { engineImageTag } from './engineImage.ts'
-import type { OuterEngine } from './outerEngine.ts'
+import { engineImageTag } from './engine-image.ts'
+import type { OuterEngine } from './outer-engine.ts'
 import { answers } from './ping.ts'
 import {
   containerName,

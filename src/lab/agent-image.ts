@@ -1,8 +1,8 @@
 import { connectEngine } from '../engine/connect.ts'
 import { ensureAgentImage } from '../launch/image.ts'
 import type { Report } from '../model/progress.ts'
-import { nodeImage } from './baseImages.ts'
-import type { OuterEngine } from './outerEngine.ts'
+import { nodeImage } from './base-images.ts'
+import type { OuterEngine } from './outer-engine.ts'
 
 /**
  * Makes wherry's agent image on the outer engine, for `labUp` to put on both engines: where no registry can be

@@ -4,8 +4,8 @@ import { RefusedError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { run } from '../platform/process.ts'
 import { bootstrapDebian } from './debootstrap.ts'
-import { noteMade } from './madeImages.ts'
-import type { OuterEngine } from './outerEngine.ts'
+import { noteMade } from './made-images.ts'
+import type { OuterEngine } from './outer-engine.ts'
 import { imageDirectory, type LabPlaces } from './places.ts'
 
 /** A registry that cannot be reached must not hold the lab up for long. */

@@ -5,11 +5,11 @@ import { RefusedError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { writeFileAtomically } from '../platform/files.ts'
 import { run } from '../platform/process.ts'
-import { rememberMachine } from './machineState.ts'
+import { rememberMachine } from './machine-state.ts'
 import { answers } from './ping.ts'
 import type { PrivateEnginePlaces } from './places.ts'
 import { allProcesses, commandLineOf, processesOf } from './processes.ts'
-import { ensurePrograms } from './systemPackages.ts'
+import { ensurePrograms } from './system-packages.ts'
 import { labFailure, waitFor } from './wait.ts'
 
 /**

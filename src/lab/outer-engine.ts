@@ -2,7 +2,7 @@ import { EngineUnreachableError, RefusedError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type ProcessOptions, type ProcessResult, run } from '../platform/process.ts'
 import { contextName, type LabPlaces, labEngineNames } from './places.ts'
-import { startPrivateEngine } from './privateEngine.ts'
+import { startPrivateEngine } from './private-engine.ts'
 import { labFailure } from './wait.ts'
 
 /** The engine that the lab's two engines are containers of. */

@@ -9,6 +9,6 @@ export function takeBuffer(bytes: number): Buffer {
 
 /** Gives a buffer from `takeBuffer`, or a part of one, back. Nobody may look at it any more. */
 export function giveBuffer(buffer: Buffer): void {
-  if (buffer.buffer.byteLength === pooledBytes && free.length < 8)
+  if (buffer.buffer.byteLength === pooledBytes && free.length < 24)
     free.push(Buffer.from(buffer.buffer as ArrayBuffer))
 }

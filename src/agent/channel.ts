@@ -1,15 +1,18 @@
 import { giveBuffer } from './buffer-pool.ts'
 import { broken, type FrameStream } from './frames.ts'
 
-const maxQueued = 3
+const maxQueued = 12
 /** The source sends at least a heartbeat every few seconds; a link that is silent for so long is dead. */
 const silenceMilliseconds = 60_000
+/** A target that takes nothing for so long is dead too; a slow disk needs some patience. */
+const stallMilliseconds = 120_000
 
 /** Batches from source to target, over whichever link there is. */
 export class Channel {
   readonly #stream: FrameStream
   readonly #queue: Buffer[] = []
   #waiting: { resolve: (batch: Buffer) => void; reject: (error: Error) => void } | undefined
+  readonly #stuck = new Set<(error: Error) => void>()
   #isReceiving = false
   #failure: Error | undefined
 
@@ -20,7 +23,20 @@ export class Channel {
   /** Sends a batch from the buffer pool, which gets it back. Resolves when there is room for another. */
   async send(batch: Buffer): Promise<void> {
     if (this.#failure) throw this.#failure
-    await this.#stream.data(batch, () => giveBuffer(batch))
+    const sent = this.#stream.data(batch, () => giveBuffer(batch))
+    sent.catch(() => undefined)
+    const stuck = Promise.withResolvers<never>()
+    this.#stuck.add(stuck.reject)
+    const timer = setTimeout(
+      () => stuck.reject(broken(new Error('nothing was taken for two minutes'))),
+      stallMilliseconds,
+    )
+    try {
+      await Promise.race([sent, stuck.promise])
+    } finally {
+      clearTimeout(timer)
+      this.#stuck.delete(stuck.reject)
+    }
   }
 
   /** A new round begins: forgets why the one before was called off. */
@@ -85,5 +101,6 @@ export class Channel {
     this.#failure ??= error
     this.#waiting?.reject(error)
     this.#waiting = undefined
+    for (const reject of this.#stuck) reject(error)
   }
 }

@@ -13,7 +13,7 @@ const headerBytes = 5
 export const frameHeaderBytes = headerBytes
 const maxFrameBytes = 1 << 28
 // One on its way and one behind it: more would be joined, and copied, before they are encrypted.
-const maxQueuedFrames = 2
+const maxQueuedFrames = 6
 
 /** What arrives on a frame stream. */
 export interface FrameHandlers {
@@ -46,6 +46,8 @@ export class FrameStream {
     readable.once('error', (error) => this.#end(error))
     writable.once('close', () => this.#end(undefined))
     writable.on('error', (error) => this.#end(error))
+    // Each frame under way listens for the end, and several may be.
+    writable.setMaxListeners(maxQueuedFrames * 4)
   }
 
   get hasEnded(): boolean {
@@ -168,7 +170,7 @@ export function broken(cause?: unknown): AgentError {
   const why = cause instanceof Error ? `: ${cause.message}` : ''
   return new AgentError('link-broken', `The link between the two engines broke${why}`, {
     cause,
-    suggestions: ['Try again: what has arrived is kept.'],
+    suggestions: ['Check the network between the engines, and try again.'],
   })
 }
 

@@ -112,8 +112,11 @@ export class SendRound {
     await this.#channel.send(batch)
     const limit = this.#params.limitBytesPerSecond
     if (!limit) return
-    const ahead = (this.#bytes / limit) * 1000 - (performance.now() - this.#startedAt)
-    if (ahead > 1) await delay(ahead)
+    const due = this.#startedAt + (this.#bytes / limit) * 1000
+    for (let left = due - performance.now(); left > 1; left = due - performance.now()) {
+      if (this.#abortReason !== undefined) return
+      await delay(Math.min(left, 200))
+    }
   }
 
   /** An empty batch, so that the target can tell a long scan from a dead link. */

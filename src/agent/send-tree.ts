@@ -1,9 +1,10 @@
 import { readAttributes, unopened } from './attributes.ts'
-import { CatalogReader, CatalogWriter, copyEntry } from './catalog.ts'
+import { CatalogWriter } from './catalog.ts'
 import { DirectoryStack } from './directory-stack.ts'
 import { blockShiftFor, type Head, HeadBuilder } from './entry.ts'
 import { AgentError, locate } from './errors.ts'
 import { displayName } from './names.ts'
+import { OldEntries } from './old-entries.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
 import { FileSender } from './send-file.ts'
 import { type EntryType, matchesLocalStat, Stat, types } from './stat.ts'
@@ -69,7 +70,7 @@ export class TreeSender {
   readonly #options: SendTreeOptions
   readonly #ops: OpsWriter
   readonly #directories: DirectoryStack
-  readonly #old: CatalogReader | undefined
+  readonly #old: OldEntries
   readonly #catalog: CatalogWriter
   readonly #file: FileSender
   readonly #builder = new HeadBuilder()
@@ -90,7 +91,7 @@ export class TreeSender {
     } catch (error) {
       throw locate(error, 'read', options.id, '')
     }
-    this.#old = options.base ? new CatalogReader(options.catalogPath) : undefined
+    this.#old = new OldEntries(options.base ? options.catalogPath : undefined)
     this.#catalog = new CatalogWriter(options.catalogPath)
     this.#file = new FileSender(writer, this.#catalog)
   }
@@ -103,7 +104,7 @@ export class TreeSender {
   step(): boolean {
     try {
       if (this.#file.isBusy) this.#stepFile()
-      else if (this.scanned === 0) this.#pushDirectory('', this.#oldAt(0))
+      else if (this.scanned === 0) this.#pushDirectory('', this.#old.at(0))
       else {
         const frame = this.#frames.at(-1)
         if (!frame) return false
@@ -118,7 +119,7 @@ export class TreeSender {
   /** Ends the tree: the new catalog takes the place of the old one. Returns the tree's digest. */
   finish(isTrusted: boolean): string {
     this.#directories.close()
-    this.#old?.close()
+    this.#old.close()
     return this.#catalog.finish(isTrusted)
   }
 
@@ -126,21 +127,16 @@ export class TreeSender {
   discard(): void {
     this.#file.close()
     this.#directories.close()
-    this.#old?.close()
+    this.#old.close()
     this.#catalog.discard()
-  }
-
-  #oldAt(depth: number): Head | undefined {
-    const old = this.#old?.peek()
-    return old?.depth === depth ? old : undefined
   }
 
   #stepFrame(frame: Frame): void {
     const name = frame.names[frame.index]
-    let old = this.#oldAt(frame.depth + 1)
+    let old = this.#old.at(frame.depth + 1)
     while (old && (name === undefined || old.name < name)) {
       this.#remove(old)
-      old = this.#oldAt(frame.depth + 1)
+      old = this.#old.at(frame.depth + 1)
     }
     if (name === undefined) {
       this.#leave(frame)
@@ -214,10 +210,10 @@ export class TreeSender {
     frame.before?.readDescriptor(this.#directories.current)
     if (isKept) {
       this.#ops.keep(1)
-      this.#old?.next()
+      this.#old.next()
     } else {
       this.#enterAll()
-      const replaces = old ? this.#consume(old, isOldDirectory) : 0
+      const replaces = old ? this.#old.consume(old, isOldDirectory) : 0
       this.#ops.put(ops.directory, isOldDirectory ? opFlags.inPlace : 0, replaces, this.#builder.portable)
     }
     frame.names = this.#directories.names()
@@ -262,7 +258,7 @@ export class TreeSender {
     this.#addHead(this.#builder.build(type, this.#directories.depth + 1, name, meta), this.#stat)
     if (old?.isSamePortable(this.#builder.portable)) {
       this.#ops.keep(1)
-      this.#old?.next()
+      this.#old.next()
     } else {
       if (primary) primary.isNew = true
       this.#put(old)
@@ -272,7 +268,7 @@ export class TreeSender {
 
   #put(old: Head | undefined): void {
     this.#enterAll()
-    this.#ops.put(ops.other, 0, old ? this.#consume(old, false) : 0, this.#builder.portable)
+    this.#ops.put(ops.other, 0, old ? this.#old.consume(old, false) : 0, this.#builder.portable)
     this.counts.filesSent++
   }
 
@@ -306,9 +302,9 @@ export class TreeSender {
       stat,
       head: this.#builder,
       shift,
-      old: wasFile ? this.#old : undefined,
+      old: wasFile ? this.#old.reader : undefined,
       isSameHead: wasFile && old.isSamePortable(this.#builder.portable),
-      replaces: old ? (wasFile ? 1 : this.#consume(old, false)) : 0,
+      replaces: old ? (wasFile ? 1 : this.#old.consume(old, false)) : 0,
       beforeFirst: this.#enterAll,
     })
     this.#stepFile()
@@ -345,27 +341,14 @@ export class TreeSender {
   }
 
   #keep(): void {
-    if (this.#old) copyEntry(this.#old, this.#catalog)
+    this.#old.copyTo(this.#catalog)
     this.#ops.keep(1)
-  }
-
-  /** Passes over an entry, with all beneath it unless told otherwise. Returns how many that were. */
-  #consume(old: Head, isOnlyItself: boolean): number {
-    const depth = old.depth
-    let count = 1
-    this.#old?.next()
-    if (isOnlyItself) return count
-    for (let next = this.#old?.peek(); next && next.depth > depth; next = this.#old?.peek()) {
-      this.#old?.next()
-      count++
-    }
-    return count
   }
 
   #remove(old: Head): void {
     const name = old.name
     this.#enterAll()
-    const count = this.#consume(old, false)
+    const count = this.#old.consume(old, false)
     this.counts.deleted += count
     this.#ops.remove(name, count)
   }

@@ -1,0 +1,44 @@
+import { CatalogReader, type CatalogWriter, copyEntry } from './catalog.ts'
+import type { Head } from './entry.ts'
+
+/** The catalog of the round before, read beside the walk; empty when there is none. */
+export class OldEntries {
+  /** Standing at the entry at hand, for its digests. */
+  readonly reader: CatalogReader | undefined
+
+  constructor(catalogPath: string | undefined) {
+    this.reader = catalogPath === undefined ? undefined : new CatalogReader(catalogPath)
+  }
+
+  /** The entry at hand when it is at this depth: while a directory is walked, one of its children. */
+  at(depth: number): Head | undefined {
+    const old = this.reader?.peek()
+    return old?.depth === depth ? old : undefined
+  }
+
+  next(): void {
+    this.reader?.next()
+  }
+
+  /** Copies the entry at hand to the new catalog and goes on. */
+  copyTo(catalog: CatalogWriter): void {
+    if (this.reader) copyEntry(this.reader, catalog)
+  }
+
+  /** Passes over an entry, with all beneath it unless told otherwise. Returns how many that were. */
+  consume(old: Head, isOnlyItself: boolean): number {
+    const depth = old.depth
+    let count = 1
+    this.next()
+    if (isOnlyItself) return count
+    for (let next = this.reader?.peek(); next && next.depth > depth; next = this.reader?.peek()) {
+      this.next()
+      count++
+    }
+    return count
+  }
+
+  close(): void {
+    this.reader?.close()
+  }
+}

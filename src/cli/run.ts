@@ -1,4 +1,5 @@
 import { execute, flush } from '@oclif/core'
+import { collectOften } from '../platform/memory.ts'
 
 /** Runs one wherry command line and ends the process with its exit code. */
 export async function run(
@@ -6,6 +7,7 @@ export async function run(
   root: string,
   { development = false }: { development?: boolean } = {},
 ): Promise<never> {
+  collectOften()
   await execute({ args, dir: root, development })
   await flush()
   // Kept-alive connections to engines must not hold up a script that waits for us.

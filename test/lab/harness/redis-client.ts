@@ -38,9 +38,10 @@ export class RedisConnection {
 
   /** Sends a command; rejects on an error reply, and when there is no reply within a second. */
   async send(...words: string[]): Promise<string> {
-    const encoded = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')
+    const encoded = words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')
     const reply = new Promise<string>((resolve, reject) => this.#waiting.push({ resolve, reject }))
-    this.#socket.write(`*${words.length}\r\n${encoded}`)
+    // Words are bytes, one a character.
+    this.#socket.write(`*${words.length}\r\n${encoded}`, 'latin1')
     const timer = setTimeout(() => this.#socket.destroy(new Error('no reply in time')), 60_000)
     try {
       return await reply

@@ -2,7 +2,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Readable, Transform } from 'node:stream'
+import { Transform } from 'node:stream'
+import type { t as tap } from 'tap'
 import { AgentClient } from '../../../src/agent/client.ts'
 import { type Link, openLink } from '../../../src/agent/link.ts'
 import { type RoundOptions, type RoundResult, runRound } from '../../../src/agent/round.ts'
@@ -10,27 +11,32 @@ import { type RoundOptions, type RoundResult, runRound } from '../../../src/agen
 const main = join(import.meta.dirname, '../../../src/agent/main.ts')
 const snapshotProgram = join(import.meta.dirname, 'snapshot.py')
 
+/** What is done to the bytes on their way from the source's stdout; tests replace it. */
+export interface Wire {
+  tamper: ((chunk: Buffer) => void) | undefined
+}
+
 /** A real agent process with its catalogs in `directory`. */
-export function startAgent(name: string, directory: string, tamper?: (chunk: Buffer) => void) {
+export function startAgent(name: string, directory: string, wire: Wire = { tamper: undefined }) {
   mkdirSync(directory, { recursive: true })
   const child = spawn(process.execPath, [main], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, WHERRY_AGENT_DIR: directory },
+    // The compile cache keeps what type stripping comes to, which is most of an agent's start.
+    env: {
+      ...process.env,
+      WHERRY_AGENT_DIR: directory,
+      NODE_COMPILE_CACHE: join(tmpdir(), 'wherry-test-cache'),
+    },
   })
-  const client = new AgentClient(child.stdin, tampered(child.stdout, tamper), name)
-  child.stderr.on('data', (text: Buffer) => client.heard(text.toString()))
-  return { child, client }
-}
-
-function tampered(stdout: Readable, tamper: ((chunk: Buffer) => void) | undefined): Readable {
-  if (!tamper) return stdout
-  const transform = new Transform({
+  const stdout = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      tamper(chunk)
+      wire.tamper?.(chunk)
       done(null, chunk)
     },
   })
-  return stdout.pipe(transform)
+  const client = new AgentClient(child.stdin, child.stdout.pipe(stdout), name)
+  child.stderr.on('data', (text: Buffer) => client.heard(text.toString()))
+  return { child, client }
 }
 
 /**
@@ -60,22 +66,63 @@ function diskDirectory(): { path: string; remove: () => void } {
   }
 }
 
-/** Two agents, a link between them, and a directory with `from` and `to` in it. */
-export async function startPair(
-  path: 'direct' | 'relay' = 'direct',
-  base = tmpdir(),
-  tamper?: (chunk: Buffer) => void,
-) {
-  const disk = base
-    ? { path: mkdtempSync(join(base, 'wherry-agent-test-')), remove: undefined }
-    : diskDirectory()
-  const directory = disk.path
-  const [from, to] = [join(directory, 'from'), join(directory, 'to')]
-  mkdirSync(from)
-  mkdirSync(to)
-  const source = startAgent('source', join(directory, 'source'), tamper)
-  const target = startAgent('target', join(directory, 'target'))
-  const link: Link = await openLink({
+export type Agent = ReturnType<typeof startAgent>
+
+/** Two agents and a file system of their own, shared by the tests of one file; `fresh` gives each test trees of its own. */
+export class Pair {
+  readonly directory: string
+  readonly wire: Wire = { tamper: undefined }
+  source: Agent
+  target: Agent
+  #link: Link | undefined
+  #count = 0
+  readonly #remove: () => void
+
+  constructor() {
+    const disk = diskDirectory()
+    this.directory = disk.path
+    this.#remove = disk.remove
+    this.source = startAgent('source', join(disk.path, 'source'), this.wire)
+    this.target = startAgent('target', join(disk.path, 'target'))
+  }
+
+  /** Empty `from` and `to` directories that no agent knows, joined by a link of the kind that is asked for. */
+  async fresh(path: 'direct' | 'relay' = 'direct', tamper?: (chunk: Buffer) => void) {
+    if (this.target.client.isGone) {
+      this.target = startAgent('target', join(this.directory, 'target'))
+      this.#link = undefined
+    }
+    if (this.#link?.kind !== path) this.#link = await linkAgents(this.source, this.target, path)
+    this.wire.tamper = tamper
+    const id = `volume-${++this.#count}`
+    const directory = join(this.directory, id)
+    const [from, to] = [join(directory, 'from'), join(directory, 'to')]
+    for (const one of [directory, from, to]) mkdirSync(one)
+    const { source, target, link } = { source: this.source, target: this.target, link: this.#link }
+    const round = (options: Partial<RoundOptions> = {}): Promise<RoundResult> =>
+      runRound({
+        source: source.client,
+        target: target.client,
+        link,
+        trees: [{ id, path: from, targetPath: to }],
+        final: false,
+        ...options,
+      })
+    return { id, directory, from, to, source, target, link, round }
+  }
+
+  readonly stop = () => {
+    for (const { client, child } of [this.source, this.target]) {
+      client.close()
+      child.kill()
+    }
+    this.#remove()
+  }
+}
+
+/** Links two agents on this machine. */
+export function linkAgents(source: Agent, target: Agent, path: 'direct' | 'relay'): Promise<Link> {
+  return openLink({
     source: source.client,
     target: target.client,
     path,
@@ -83,24 +130,6 @@ export async function startPair(
     sourceAddresses: [],
     report: () => undefined,
   })
-  const round = (options: Partial<RoundOptions> = {}): Promise<RoundResult> =>
-    runRound({
-      source: source.client,
-      target: target.client,
-      link,
-      trees: [{ id: 'volume', path: from, targetPath: to }],
-      final: false,
-      ...options,
-    })
-  const stop = () => {
-    source.client.close()
-    target.client.close()
-    source.child.kill()
-    target.child.kill()
-    if (disk.remove) disk.remove()
-    else rmSync(directory, { recursive: true, force: true })
-  }
-  return { directory, from, to, source, target, link, round, stop }
 }
 
 /** What a tree holds, by a program that shares no code with the agent. */
@@ -112,4 +141,15 @@ export function snapshot(path: string, ...flags: string[]): string[] {
 /** Runs a Python program in a directory, for what Node cannot do to files. */
 export function python(directory: string, program: string): void {
   execFileSync('python3', ['-c', program], { cwd: directory, stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
+/** Asserts that two trees are the same. Only lines that differ are shown: formatting whole trees takes seconds. */
+export function sameTrees(
+  t: Pick<typeof tap, 'match'>,
+  to: string,
+  from: string,
+  ...flags: string[]
+): boolean {
+  const output = execFileSync('python3', [snapshotProgram, to, from, ...flags], { maxBuffer: 1 << 28 })
+  return t.match(output.toString().slice(0, 10_000), /^[1-9]\d* compared\n$/)
 }

@@ -4,7 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { python, snapshot, startPair } from './agents.ts'
+import { Pair, python, sameTrees } from './agents.ts'
+
+const agents = new Pair()
+t.teardown(agents.stop)
 
 const before = `
 import os, stat
@@ -38,21 +41,20 @@ for page in (3, 200, 1000): f.seek(page * 8192); f.write(os.urandom(8192))
 `
 
 t.test('every kind of change between rounds arrives', async (t) => {
-  const pair = await startPair()
-  t.teardown(pair.stop)
+  const pair = await agents.fresh()
   python(pair.from, before)
   await pair.round()
   python(pair.from, changes)
   const second = await pair.round()
-  t.strictSame(snapshot(pair.to), snapshot(pair.from))
+  sameTrees(t, pair.to, pair.from)
   t.ok(second.bytesSent < 500_000, 'a changed page of a large file costs one page')
   // Links change in every way: b and c are what a was; now they part, and q takes p's old name.
   python(pair.from, `import os; os.unlink('c'); os.link('a', 'c'); os.rename('q', 'p'); os.link('b', 'zz')`)
   await pair.round()
-  t.strictSame(snapshot(pair.to), snapshot(pair.from))
+  sameTrees(t, pair.to, pair.from)
   python(pair.from, `open('zz', 'ab').write(b'through another name')`)
   await pair.round({ final: true })
-  t.strictSame(snapshot(pair.to), snapshot(pair.from))
+  sameTrees(t, pair.to, pair.from)
 })
 
 const mapper = `
@@ -64,12 +66,11 @@ for line in sys.stdin:
 `
 
 t.test('a write through a mapping whose page was already dirty is not missed', async (t) => {
-  const pair = await startPair()
-  t.teardown(pair.stop)
+  const pair = await agents.fresh()
   // Elsewhere, because flushing the target's file system would write back the source's pages too.
   const to = mkdtempSync('/dev/shm/wherry-agent-test-')
   t.teardown(() => rmSync(to, { recursive: true }))
-  const trees = [{ id: 'volume', path: pair.from, targetPath: to }]
+  const trees = [{ id: pair.id, path: pair.from, targetPath: to }]
   python(pair.from, `f = open('mapped', 'wb'); f.write(bytes(65536)); f.close()`)
   const child = spawn('python3', ['-c', mapper], { cwd: pair.from, stdio: ['pipe', 'pipe', 'inherit'] })
   t.teardown(() => child.kill())
@@ -81,13 +82,13 @@ t.test('a write through a mapping whose page was already dirty is not missed', a
     child.stdin.write(`${text}\n`)
     await once(child.stdout, 'data')
     await pair.round({ trees })
-    t.strictSame(snapshot(to), snapshot(pair.from), text)
+    t.comment(text)
+    sameTrees(t, to, pair.from)
   }
 })
 
 t.test('a tree that changes while it is read is equal after the next round', async (t) => {
-  const pair = await startPair()
-  t.teardown(pair.stop)
+  const pair = await agents.fresh()
   python(pair.from, `import os; [open('f%d' % i, 'wb').write(os.urandom(20000)) for i in range(300)]`)
   const program = join(import.meta.dirname, 'mutate.py')
   const mutator = spawn('python3', [program, pair.from, '1', '150'], { stdio: 'inherit' })
@@ -97,40 +98,41 @@ t.test('a tree that changes while it is read is equal after the next round', asy
   await ended
   await pair.round()
   await pair.round({ final: true })
-  t.strictSame(snapshot(pair.to), snapshot(pair.from))
+  sameTrees(t, pair.to, pair.from)
 })
 
 t.test('a final round refuses a source that is still written to', async (t) => {
-  const pair = await startPair()
-  t.teardown(pair.stop)
-  python(pair.from, `import os; open('busy', 'wb').write(os.urandom(60 << 20))`)
+  const pair = await agents.fresh()
+  python(pair.from, `import os; open('busy', 'wb').write(os.urandom(16 << 20))`)
   const program = `
 import os, time
 end = time.time() + 20
-while time.time() < end: f = open('busy', 'r+b'); f.write(b'x'); f.close(); time.sleep(0.001)`
+while time.time() < end: f = open('busy', 'r+b'); f.write(b'x'); f.close(); print('written', flush=True); time.sleep(0.001)`
   const writer = spawn('python3', ['-c', program], { cwd: pair.from })
   t.teardown(() => writer.kill())
-  await setTimeout(200)
+  await once(writer.stdout, 'data')
+  writer.stdout.resume()
   await t.rejects(pair.round({ final: true }), { code: 'changed-while-stopped', message: /busy/ })
 })
 
 t.test('several trees travel in one round, and a tmpfs without traces is read again', async (t) => {
-  const pair = await startPair('direct', '/dev/shm')
-  t.teardown(pair.stop)
+  const pair = await agents.fresh()
+  const tmpfs = mkdtempSync('/dev/shm/wherry-agent-test-')
+  t.teardown(() => rmSync(tmpfs, { recursive: true }))
   execFileSync('mkdir', ['other', 'other-to'], { cwd: pair.directory })
-  python(pair.from, `open('x', 'wb').write(b'1' * 100)`)
+  python(tmpfs, `open('x', 'wb').write(b'1' * 100)`)
   python(join(pair.directory, 'other'), `open('y', 'wb').write(b'2' * 100)`)
   const trees = [
-    { id: 'volume', path: pair.from, targetPath: pair.to },
+    { id: pair.id, path: tmpfs, targetPath: pair.to },
     { id: 'odd/../name', path: join(pair.directory, 'other'), targetPath: join(pair.directory, 'other-to') },
   ]
   await pair.round({ trees })
   const mapped = `
 import mmap
 f = open('x', 'r+b'); m = mmap.mmap(f.fileno(), 100); m[0:3] = b'new'`
-  python(pair.from, mapped)
+  python(tmpfs, mapped)
   const result = await pair.round({ trees, final: true })
   t.equal(result.trees.length, 2)
-  t.strictSame(snapshot(pair.to), snapshot(pair.from))
-  t.strictSame(snapshot(join(pair.directory, 'other-to')), snapshot(join(pair.directory, 'other')))
+  sameTrees(t, pair.to, tmpfs)
+  sameTrees(t, join(pair.directory, 'other-to'), join(pair.directory, 'other'))
 })

@@ -1,5 +1,6 @@
-"""Prints what a tree holds, one JSON line per name: the tests' own eye, which shares no code with the agent."""
-import hashlib, json, os, stat, sys
+"""Prints what a tree holds, one JSON line per name: the tests' own eye, which shares no code with the agent.
+Of two trees it prints only what differs, `-` for the first and `+` for the second, and at last how many lines were compared."""
+import hashlib, itertools, json, os, stat, sys
 
 def show(b):
     return b.decode("latin1")
@@ -15,7 +16,7 @@ def attributes(path):
     names = [n for n in os.listxattr(path, follow_symlinks=False) if n != "security.selinux"]
     return {show(os.fsencode(n)): os.getxattr(path, n, follow_symlinks=False).hex() for n in sorted(names)}
 
-def main(root):
+def lines(root):
     os.chdir(root)
     inodes = {}
     out = []
@@ -52,6 +53,15 @@ def main(root):
         out.append(json.dumps(entry, sort_keys=True))
     sys.setrecursionlimit(20000)
     visit(b".", b"")
-    print("\n".join(out))
+    return out
 
-main(sys.argv[1])
+def compare(first, second):
+    for a, b in itertools.zip_longest(first, second):
+        if a != b:
+            print("-", a)
+            print("+", b)
+    print(len(first), "compared")
+
+roots = [os.path.abspath(argument) for argument in sys.argv[1:] if not argument.startswith("--")]
+if len(roots) == 2: compare(lines(roots[0]), lines(roots[1]))
+else: print("\n".join(lines(roots[0])))

@@ -1,0 +1,100 @@
+import type { ProgressEvent } from '../src/model/progress.ts'
+import { dataSets, generate } from './data-sets.ts'
+import { clearEngines, openEngines, whyNoDataRoots } from './engines.ts'
+import { type Measurement, measureTwice, medianOf } from './measure.ts'
+import { methods as allMethods } from './methods/all.ts'
+import type { Method } from './methods/method.ts'
+import { whyNoRsync } from './methods/rsync.ts'
+import { type Options, parseOptions, usage } from './options.ts'
+import { circumstances, type Row, ratioToTar, table, writeResults } from './report.ts'
+
+const say = (line: string) => void process.stderr.write(`${line}\n`)
+
+/** Set by Ctrl-C, which ends the child processes too: what runs then fails, and nothing new is begun. */
+let interrupted = false
+
+async function benchmark(options: Options): Promise<boolean> {
+  const engines = await openEngines((event: ProgressEvent) => {
+    if (event.type === 'phase') say(event.message)
+  })
+  await clearEngines()
+  const facts = await circumstances()
+  const methods = await usable(allMethods.filter(({ name }) => options.only.includes(name)))
+  const rows: Row[] = []
+  const raw: Row[] = []
+  for (const set of dataSets(options.scale).filter(({ name }) => options.sets.includes(name))) {
+    if (interrupted) break
+    say(`${set.name}: making ${set.description}`)
+    await generate(set)
+    const ofSet: Row[] = []
+    for (let round = 1; round <= options.repeat; round++) {
+      for (const method of methods) {
+        if (interrupted) break
+        say(`${set.name}: ${method.name}${options.repeat > 1 ? ` (${round} of ${options.repeat})` : ''}`)
+        const measured = await measureTwice(engines, set, method, interrupted ? () => {} : say)
+        ofSet.push({ set: set.name, method: method.name, ...measured })
+      }
+    }
+    raw.push(...ofSet)
+    rows.push(...methods.flatMap(({ name }) => rowOf(name, ofSet)))
+    await clearEngines()
+  }
+  if (interrupted) return false
+  const path = await writeResults({
+    circumstances: facts,
+    options: { ...options },
+    sets: dataSets(options.scale).map(({ name, description }) => ({ name, description })),
+    results: rows.map((row) => ('error' in row ? row : { ...row, ratioToTar: ratioToTar(row, rows) })),
+    measurements: raw,
+  })
+  process.stdout.write(`${table(rows)}\n`)
+  say(`\nwritten to ${path}`)
+  return !rows.some((row) => 'error' in row)
+
+  async function usable(wanted: Method[]): Promise<Method[]> {
+    const noRoots = await whyNoDataRoots(engines)
+    const noRsync = wanted.some(({ name }) => name === 'rsync') ? await whyNoRsync() : undefined
+    return wanted.filter((method) => {
+      const why = (method.needsDataRoots && noRoots) || (method.name === 'rsync' && noRsync)
+      if (why) say(`SKIPPED: ${method.name}: ${why}`)
+      return !why
+    })
+  }
+}
+
+/** One row of the table for a method: the median of what succeeded, or the error. */
+function rowOf(method: string, rows: readonly Row[]): Row[] {
+  const its = rows.filter((row) => row.method === method)
+  const measured = its.filter((row): row is Measurement => !('error' in row))
+  return [medianOf(measured) ?? its[0]].filter((row) => row !== undefined)
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2))
+  if (!options) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const running = benchmark(options)
+  const stop = new Promise<boolean>((resolve) => {
+    process.once('SIGINT', () => {
+      interrupted = true
+      say('interrupted: clearing up')
+      // Long enough for wherry to put the source back; then its containers are removed anyway.
+      setTimeout(() => resolve(false), 15_000).unref()
+    })
+  })
+  try {
+    const complete = await Promise.race([running, stop])
+    return interrupted ? 130 : complete ? 0 : 1
+  } finally {
+    await clearEngines()
+  }
+}
+
+try {
+  process.exit(await main())
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exit(interrupted ? 130 : 1)
+}

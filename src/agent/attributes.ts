@@ -6,7 +6,7 @@ import { cName, descriptorPath, failure, lastErrno, system } from './system.ts'
  */
 
 /** The label belongs to the engine's own policy and not to the data, so it is not carried. */
-export const leftOut = 'security.selinux'
+const leftOut = 'security.selinux'
 
 /** What attributes are read from: an open descriptor, or a name in an open directory that must not be opened. */
 export type AttributeOwner = { descriptor: number } | { path: Buffer }
@@ -32,8 +32,8 @@ const none = Buffer.alloc(0)
 const listBuffer = Buffer.alloc(65_536)
 let valueBuffer = Buffer.alloc(65_536)
 
-/** The names of all attributes, sorted. A file system without attributes has none. */
-export function listAttributes(owner: AttributeOwner): string[] {
+/** The names of all attributes, sorted, but for the one that is left out. A file system without attributes has none. */
+function listAttributes(owner: AttributeOwner, onLeftOut?: () => void): string[] {
   const length =
     'descriptor' in owner
       ? system.flistxattr(owner.descriptor, listBuffer, listBuffer.length)
@@ -44,11 +44,13 @@ export function listAttributes(owner: AttributeOwner): string[] {
     if (error.errno === 'ENOTSUP' || error.errno === 'EOPNOTSUPP') return []
     throw error
   }
-  return listBuffer
-    .toString('latin1', 0, length - 1)
-    .split('\0')
-    .filter((name) => name !== leftOut)
-    .sort()
+  const names = listBuffer.toString('latin1', 0, length - 1).split('\0')
+  const at = names.indexOf(leftOut)
+  if (at >= 0) {
+    names.splice(at, 1)
+    onLeftOut?.()
+  }
+  return names.sort()
 }
 
 /** The value of one attribute, or undefined when it has gone. The bytes are valid until the next call. */
@@ -66,9 +68,9 @@ function readAttribute(owner: AttributeOwner, name: string): Buffer | undefined 
   }
 }
 
-/** All attributes as a blob, empty when there are none. */
-export function readAttributes(owner: AttributeOwner): Buffer {
-  const names = listAttributes(owner)
+/** All attributes as a blob, empty when there are none. `onLeftOut` is called when there is one that is not carried. */
+export function readAttributes(owner: AttributeOwner, onLeftOut?: () => void): Buffer {
+  const names = listAttributes(owner, onLeftOut)
   if (names.length === 0) return none
   const parts: Buffer[] = []
   for (const name of names) {

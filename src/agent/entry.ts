@@ -10,7 +10,7 @@ export const portableStart = 1 + localStatBytes
 const nameStart = portableStart + 7
 const two32 = 2 ** 32
 
-export const localFlags = { racy: 1 } as const
+export const localFlags = { racy: 1, attributeLeftOut: 2 } as const
 
 /** Bytes of a block's digest: SHA-256, cut. */
 export const digestBytes = 16
@@ -134,6 +134,10 @@ export class Head {
   }
   get isRacy(): boolean {
     return ((this.buffer[this.start] ?? 0) & localFlags.racy) !== 0
+  }
+  /** Whether it had an attribute that is not carried. */
+  get hasAttributeLeftOut(): boolean {
+    return ((this.buffer[this.start] ?? 0) & localFlags.attributeLeftOut) !== 0
   }
   get #meta(): number {
     return this.start + nameStart + this.name.length

@@ -14,6 +14,7 @@ export type AgentErrorCode =
   | 'not-carried'
   | 'protocol'
   | 'read-failed'
+  | 'target-changed'
   | 'target-disk-full'
   | 'write-failed'
 
@@ -26,6 +27,18 @@ export class AgentError extends WherryError {
   ) {
     super(code, exitCodes.unexpected, message, details)
   }
+}
+
+/** The error for something that a round before left on the target and that is no longer so. */
+export function changedOnTarget(tree: string, path: string): AgentError {
+  return new AgentError(
+    'target-changed',
+    `${tree}: ${displayName(path)} was changed on the target meanwhile`,
+    {
+      data: { tree, path: displayName(path) },
+      suggestions: ['Find out what else writes there and try again; everything in it will be sent anew.'],
+    },
+  )
 }
 
 /** Adds which tree and path it was about to an error, and a code to one of a system call. */

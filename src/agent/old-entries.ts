@@ -1,4 +1,5 @@
-import { CatalogReader, type CatalogWriter, copyEntry } from './catalog.ts'
+import { CatalogReader, copyEntry } from './catalog-reader.ts'
+import type { CatalogWriter } from './catalog-writer.ts'
 import type { Head } from './entry.ts'
 
 /** The catalog of the round before, read beside the walk; empty when there is none. */

@@ -31,6 +31,8 @@ export interface SentTree {
   bytesSent: number
   filesSent: number
   deleted: number
+  /** Entries with an attribute that is not carried (`security.selinux`), unchanged ones included. */
+  skippedAttributes: number
   digest: string
 }
 
@@ -47,7 +49,8 @@ export interface Requests {
     result: { address: string }
   }
   useRelay: { params: object; result: object }
-  state: { params: { trees: string[] }; result: { trees: TreeState[] } }
+  /** With a path, the catalog must still fit the tree there: asked of the target, whose round does not look again. */
+  state: { params: { trees: { id: string; path?: string }[] }; result: { trees: TreeState[] } }
   /** Forgets trees, so that their next round sends everything. */
   forget: { params: { trees: string[] }; result: object }
   sendRound: {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import type { CatalogReader, CatalogWriter } from './catalog.ts'
+import type { CatalogReader } from './catalog-reader.ts'
+import type { CatalogWriter } from './catalog-writer.ts'
 import { digestBytes, type Head } from './entry.ts'
 import { AgentError } from './errors.ts'
 import { check, flags, lastErrno, SystemCallError, system } from './system.ts'

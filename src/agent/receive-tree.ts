@@ -1,15 +1,17 @@
 import { unopened } from './attributes.ts'
-import { CatalogReader, CatalogWriter, copyEntry, removeCatalog } from './catalog.ts'
+import { removeCatalog } from './catalog.ts'
+import { CatalogReader, copyEntry } from './catalog-reader.ts'
+import { CatalogWriter } from './catalog-writer.ts'
 import { DirectoryStack, openParent } from './directory-stack.ts'
 import { Head, HeadBuilder, portableStart } from './entry.ts'
-import { AgentError, locate } from './errors.ts'
+import { AgentError, changedOnTarget, locate } from './errors.ts'
 import { isSafeName } from './names.ts'
 import { OpsReader, opFlags, ops } from './ops.ts'
 import { FileReceiver } from './receive-file.ts'
 import { applyMeta, applyTimes, type MetaTarget, readBack } from './receive-meta.ts'
 import { emptyDirectory, removeName } from './remove.ts'
 import { formats, makeDevice, types } from './stat.ts'
-import { check, cName, flags, system } from './system.ts'
+import { check, cName, failure, flags, system } from './system.ts'
 
 /** How one tree is received. */
 export interface ReceiveTreeOptions {
@@ -135,10 +137,17 @@ export class TreeReceiver {
   #enter(name: string, modified: Buffer): undefined {
     if (this.#modified.length > 0) {
       this.#checkName(name)
-      if (!this.#directories.enter(name))
-        throw new AgentError('write-failed', 'A directory is missing on the target')
+      this.#into(name)
     }
     this.#modified.push(modified)
+  }
+
+  #into(name: string): void {
+    if (!this.#directories.enter(name)) throw this.#changed(name)
+  }
+
+  #changed(name: string): AgentError {
+    return changedOnTarget(this.#options.id, this.#directories.path(name))
   }
 
   #leave(): undefined {
@@ -175,9 +184,7 @@ export class TreeReceiver {
         if (replaces > 0) removeName(parent, head.name)
         check('mkdirat', system.mkdirat(parent, cName(head.name), head.mode))
       }
-      if (!this.#directories.enter(head.name)) {
-        throw new AgentError('write-failed', 'A directory is missing on the target')
-      }
+      this.#into(head.name)
     }
     this.#consume(replaces)
     const target = { descriptor: this.#directories.current }
@@ -195,10 +202,14 @@ export class TreeReceiver {
     const isInPlace = (flag & opFlags.inPlace) !== 0
     if (!isInPlace && replaces > 0) removeName(directory, head.name)
     if (!isInPlace) this.#consume(replaces)
-    const descriptor = check(
-      'openat',
-      system.openat(directory, cName(head.name), isInPlace ? flags.write : flags.create, head.mode & 0o777),
-    )
+    const mode = isInPlace ? flags.write : flags.create
+    const descriptor = system.openat(directory, cName(head.name), mode, head.mode & 0o777)
+    if (descriptor < 0) {
+      const error = failure('openat')
+      throw isInPlace && ['ENOENT', 'ELOOP', 'EISDIR'].includes(error.errno)
+        ? this.#changed(head.name)
+        : error
+    }
     if (isInPlace) this.#old?.peek()
     this.#catalog.head(withLocalPart(copy), 0, copy.length + portableStart)
     this.#file.begin({ descriptor, head, isInPlace, isSparse: (flag & opFlags.sparse) !== 0 })

@@ -75,8 +75,12 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 
 /** Which trees have the same catalog on both sides, so that only changes need to be sent. */
 async function commonBases({ source, target, trees }: RoundOptions): Promise<boolean[]> {
-  const ids = { trees: trees.map(({ id }) => id) }
-  const [ofSource, ofTarget] = await Promise.all([source.request('state', ids), target.request('state', ids)])
+  const [ofSource, ofTarget] = await Promise.all([
+    source.request('state', { trees: trees.map(({ id }) => ({ id })) }),
+    target.request('state', {
+      trees: trees.map(({ id, path, targetPath }) => ({ id, path: targetPath ?? path })),
+    }),
+  ])
   return trees.map((_, index) => {
     const digest = ofSource.trees[index]?.digest
     return digest !== undefined && digest === ofTarget.trees[index]?.digest

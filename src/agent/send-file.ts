@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import type { CatalogReader, CatalogWriter } from './catalog.ts'
+import type { CatalogReader } from './catalog-reader.ts'
+import type { CatalogWriter } from './catalog-writer.ts'
 import { blockCount, digestBytes, type HeadBuilder } from './entry.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
 import { Stat } from './stat.ts'

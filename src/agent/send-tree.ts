@@ -1,7 +1,7 @@
-import { readAttributes, unopened } from './attributes.ts'
-import { CatalogWriter } from './catalog.ts'
+import { type AttributeOwner, readAttributes, unopened } from './attributes.ts'
+import { CatalogWriter } from './catalog-writer.ts'
 import { DirectoryStack } from './directory-stack.ts'
-import { blockShiftFor, type Head, HeadBuilder } from './entry.ts'
+import { blockShiftFor, type Head, HeadBuilder, localFlags } from './entry.ts'
 import { AgentError, locate } from './errors.ts'
 import { displayName } from './names.ts'
 import { OldEntries } from './old-entries.ts'
@@ -30,6 +30,7 @@ export interface TreeCounts {
   allocatedBytes: number
   filesSent: number
   deleted: number
+  skippedAttributes: number
 }
 
 interface Frame {
@@ -64,6 +65,7 @@ export class TreeSender {
     allocatedBytes: 0,
     filesSent: 0,
     deleted: 0,
+    skippedAttributes: 0,
   }
   scanned = 0
 
@@ -79,6 +81,7 @@ export class TreeSender {
   readonly #frames: Frame[] = []
   readonly #primaries = new Map<string, Primary>()
   readonly #racyFrom: number
+  #hasLeftOut = false
   #fileName = ''
   #filePosition = 0
 
@@ -192,9 +195,10 @@ export class TreeSender {
     let isKept = false
     if (old && isOldDirectory && this.#isUnchanged(old)) {
       this.#catalog.head(old.buffer, old.start, old.end)
+      if (old.hasAttributeLeftOut) this.counts.skippedAttributes++
       isKept = true
     } else {
-      const attributes = readAttributes({ descriptor: this.#directories.current })
+      const attributes = this.#attributes({ descriptor: this.#directories.current })
       this.#addHead(this.#builder.build(types.directory, depth, name, { stat, attributes }), stat)
       isKept = isOldDirectory && old.isSamePortable(this.#builder.portable)
     }
@@ -253,7 +257,7 @@ export class TreeSender {
       if (length < 0) return this.#vanishedAt(old)
       target = linkBuffer.toString('latin1', 0, length)
     }
-    const attributes = readAttributes(unopened(directory, name))
+    const attributes = this.#attributes(unopened(directory, name))
     const meta = { stat: this.#stat, attributes, ...(target === undefined ? {} : { target }) }
     this.#addHead(this.#builder.build(type, this.#directories.depth + 1, name, meta), this.#stat)
     if (old?.isSamePortable(this.#builder.portable)) {
@@ -289,7 +293,7 @@ export class TreeSender {
     const wasFile = old?.type === types.file
     const stat = this.#opened
     const shift = wasFile ? old.blockShift : blockShiftFor(stat.size)
-    const attributes = readAttributes({ descriptor })
+    const attributes = this.#attributes({ descriptor })
     const depth = this.#directories.depth + 1
     this.#filePosition = this.#addHead(
       this.#builder.build(types.file, depth, name, { stat, attributes, blockShift: shift }),
@@ -334,13 +338,25 @@ export class TreeSender {
 
   /** Adds a head to the new catalog, racy when a later change could look the same. Returns its position. */
   #addHead(head: Buffer, stat: Stat): number {
+    if (this.#hasLeftOut) {
+      head[0] = localFlags.attributeLeftOut
+      this.counts.skippedAttributes++
+    }
     const position = this.#catalog.head(head, 0, head.length)
     if (stat.changedSeconds + stat.changedNanoseconds / 1e9 >= this.#racyFrom)
       this.#catalog.markRacy(position)
     return position
   }
 
+  #attributes(owner: AttributeOwner): Buffer {
+    this.#hasLeftOut = false
+    return readAttributes(owner, () => {
+      this.#hasLeftOut = true
+    })
+  }
+
   #keep(): void {
+    if (this.#old.reader?.peek()?.hasAttributeLeftOut) this.counts.skippedAttributes++
     this.#old.copyTo(this.#catalog)
     this.#ops.keep(1)
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, WherryError } from '../model/errors.ts'
-import { catalogPath, readSummary, removeCatalog } from './catalog.ts'
+import { catalogPath, fitsTree, readSummary, removeCatalog } from './catalog.ts'
 import { Channel } from './channel.ts'
 import { type DirectLink, dial, type Listener, listen } from './direct.ts'
 import { AgentError } from './errors.ts'
@@ -93,9 +93,10 @@ export class AgentServer {
       return {}
     },
     state: ({ trees }) => ({
-      trees: trees.map((tree) => {
-        const digest = readSummary(catalogPath(this.#directory, tree))?.digest
-        return digest === undefined ? {} : { digest }
+      trees: trees.map(({ id, path }) => {
+        const catalog = catalogPath(this.#directory, id)
+        const digest = readSummary(catalog)?.digest
+        return digest === undefined || (path !== undefined && !fitsTree(catalog, path)) ? {} : { digest }
       }),
     }),
     forget: ({ trees }) => {

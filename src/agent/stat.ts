@@ -95,6 +95,11 @@ export class Stat {
     return this.bytes.toString('latin1', 0x20, 0x28) + this.bytes.toString('latin1', 0x88, 0x90)
   }
 
+  /** Whether this is the time of last modification, `i64` seconds and `u32` nanoseconds. */
+  hasModified(time: Buffer): boolean {
+    return this.bytes.compare(time, 0, 12, 0x70, 0x7c) === 0
+  }
+
   /** Whether two readings show the same inode with nothing done to it in between. */
   isSameAs(other: Stat): boolean {
     return (

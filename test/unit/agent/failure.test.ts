@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type t as tap } from 'tap'
+import { CatalogWriter } from '../../../src/agent/catalog-writer.ts'
 import { AgentClient } from '../../../src/agent/client.ts'
 import { Pair, python, sameTrees, snapshot } from './agents.ts'
 
@@ -121,4 +122,35 @@ t.test('what a process that is no agent prints last is in the error', async (t) 
     code: 'agent-gone',
     message: 'the agent on a has ended: no such image',
   })
+})
+
+t.test(
+  'a target that was emptied or changed between rounds is sent everything, or the error says so',
+  async (t) => {
+    const pair = await agents.fresh()
+    python(pair.from, `import os; os.makedirs('deep/er'); open('deep/er/file', 'w').write('x' * 9000)`)
+    await pair.round()
+    python(pair.to, `import shutil; shutil.rmtree('deep')`)
+    writeFileSync(join(pair.from, 'deep', 'er', 'another'), 'y')
+    await pair.round()
+    sameTrees(t, pair.to, pair.from)
+    python(pair.to, `import shutil; shutil.rmtree('deep/er')`)
+    writeFileSync(join(pair.from, 'deep', 'er', 'third'), 'z')
+    await t.rejects(pair.round(), { code: 'target-changed', message: /deep\/er was changed on the target/ })
+    await pair.round()
+    sameTrees(t, pair.to, pair.from)
+    rmSync(pair.to, { recursive: true })
+    mkdirSync(pair.to)
+    await pair.round({ final: true })
+    sameTrees(t, pair.to, pair.from)
+  },
+)
+
+t.test('a catalog that cannot take its place is given up and says why', (t) => {
+  const directory = t.testdir()
+  const writer = new CatalogWriter(join(directory, 'tree'))
+  rmSync(join(directory, 'tree.new'))
+  t.throws(() => writer.finish(true), { code: 'ENOENT' })
+  writer.discard()
+  t.end()
 })

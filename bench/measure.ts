@@ -48,15 +48,14 @@ export async function measureTwice(
   engines: Engines,
   set: DataSet,
   method: Method,
-  say: (line: string) => void,
+  failed: (message: string) => 'retry' | 'give up',
 ): Promise<Measurement | { error: string }> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await measure(engines, set, method)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      say(`FAILED: ${set.name} ${method.name}: ${message}`)
-      if (attempt === 2) return { error: message }
+      if (failed(message) === 'give up' || attempt === 2) return { error: message }
       await generate(set)
     }
   }

@@ -31,7 +31,11 @@ async function benchmark(options: Options): Promise<boolean> {
       for (const method of methods) {
         if (interrupted) break
         say(`${set.name}: ${method.name}${options.repeat > 1 ? ` (${round} of ${options.repeat})` : ''}`)
-        const measured = await measureTwice(engines, set, method, interrupted ? () => {} : say)
+        const measured = await measureTwice(engines, set, method, (message) => {
+          if (interrupted) return 'give up'
+          say(`FAILED: ${set.name} ${method.name}: ${message}`)
+          return 'retry'
+        })
         ofSet.push({ set: set.name, method: method.name, ...measured })
       }
     }
@@ -77,7 +81,9 @@ async function main(): Promise<number> {
   }
   const running = benchmark(options)
   const stop = new Promise<boolean>((resolve) => {
-    process.once('SIGINT', () => {
+    // Not `once`: execa's own listener ends the process where no other is left.
+    process.on('SIGINT', () => {
+      if (interrupted) return
       interrupted = true
       say('interrupted: clearing up')
       // Long enough for wherry to put the source back; then its containers are removed anyway.

@@ -3,8 +3,17 @@ import { containerWords, nameOf } from '../data-sets.ts'
 import { docker, succeeded, volumeDirectory } from '../engines.ts'
 import { type Figures, type Job, type Method, numberAfter, since, timed } from './method.ts'
 
-/** Keeps everything; and, as between two machines, sends differences of files that are there, not whole files. */
-const flags = ['-aHAXS', '--numeric-ids', '--delete', '--no-whole-file', '--stats', '--no-human-readable']
+const flags = [
+  '-aHAXS',
+  '--numeric-ids',
+  '--delete',
+  // As between two machines: differences of files that are there, not whole files.
+  '--no-whole-file',
+  // By default times are compared in whole seconds: a file that changed within one would not be sent again.
+  '--modify-window=-1',
+  '--stats',
+  '--no-human-readable',
+]
 
 /** Two passes: one while the container runs, one after its stop. */
 export const rsync: Method = {

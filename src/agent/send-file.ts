@@ -3,10 +3,13 @@ import type { CatalogReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import { blockCount, digestBytes, type HeadBuilder } from './entry.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
+import { type ParallelHasher, sharedHasher } from './parallel-hash.ts'
 import { Stat } from './stat.ts'
 import { check, flags, system } from './system.ts'
 
 const chunkBytes = 512 * 1024
+/** From here on several threads read and hash what a round before has sent already. */
+const parallelBytes = 64 * 2 ** 20
 const kinds = { data: 0, hole: 1, same: 2 } as const
 
 /** What one file is compared with, and where the outcome goes. */
@@ -35,6 +38,7 @@ export class FileSender {
   readonly #kinds = new Uint8Array(chunkBytes >> 13)
   #chunk = Buffer.allocUnsafeSlow(chunkBytes)
   #job: FileJob | undefined
+  #hasher: ParallelHasher | undefined
   #size = 0
   #blocks = 0
   #next = 0
@@ -66,6 +70,10 @@ export class FileSender {
     this.#nextHole = 0
     if (1 << job.shift > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(1 << job.shift)
     if (!job.old) this.#sendHead(job)
+    else if (this.#size >= parallelBytes && !this.#isSparse) {
+      this.#hasher = sharedHasher()
+      this.#hasher.begin(job.descriptor, this.#size, job.shift)
+    }
   }
 
   /** Handles one chunk. Returns how the file ended once it has: whether it was sent, and changed while it was read. */
@@ -74,12 +82,7 @@ export class FileSender {
     if (!job) throw new Error('no file was begun')
     const count = Math.min(Math.max(1, chunkBytes >> job.shift), this.#blocks - this.#next)
     if (count > 0) {
-      if (!job.old && !this.#isSparse) this.#sendAll(job, count)
-      else {
-        this.#read(job, count)
-        this.#compare(job, count)
-        this.#emit(job, count)
-      }
+      if (!this.#handle(job, count)) return undefined
       this.#catalog.digests(this.#digests, 0, count * digestBytes)
       this.#next += count
       if (this.#next < this.#blocks) return undefined
@@ -89,8 +92,29 @@ export class FileSender {
 
   /** Gives up the file at hand. */
   close(): void {
+    this.#hasher?.end()
+    this.#hasher = undefined
     if (this.#job) system.close(this.#job.descriptor)
     this.#job = undefined
+  }
+
+  /** Sends what is to be sent of some blocks. False when their digests are not there yet. */
+  #handle(job: FileJob, count: number): boolean {
+    if (!job.old && !this.#isSparse) {
+      this.#sendAll(job, count)
+      return true
+    }
+    if (this.#hasher) {
+      if (!this.#hasher.take(this.#digests, count)) return false
+      this.#kinds.fill(kinds.data)
+      this.#compare(job, count)
+      this.#readChanged(job, count)
+    } else {
+      this.#read(job, count)
+      this.#compare(job, count)
+    }
+    this.#emit(job, count)
+    return true
   }
 
   #finish(job: FileJob): { isSent: boolean; hasChanged: boolean } {
@@ -139,9 +163,24 @@ export class FileSender {
         continue
       }
       if (this.#isSparse) this.#fill(job.descriptor, this.#chunk, at, length, start + at)
-      const digest = hash('sha256', this.#chunk.subarray(at, at + length), 'buffer')
-      digest.copy(this.#digests, index * digestBytes, 0, digestBytes)
+      this.#digest(index, at, length)
     }
+  }
+
+  /** Reads the blocks that differ, which may have changed again since a thread hashed them. */
+  #readChanged(job: FileJob, count: number): void {
+    for (let index = 0; index < count; index++) {
+      if (this.#kinds[index] !== kinds.data) continue
+      const at = index << job.shift
+      const length = this.#blockLength(this.#next + index, job.shift)
+      this.#fill(job.descriptor, this.#chunk, at, length, this.#next * 2 ** job.shift + at)
+      this.#digest(index, at, length)
+    }
+  }
+
+  #digest(index: number, at: number, length: number): void {
+    const digest = hash('sha256', this.#chunk.subarray(at, at + length), 'buffer')
+    digest.copy(this.#digests, index * digestBytes, 0, digestBytes)
   }
 
   /** A file that has become shorter reads as zeros there; its times tell, and the next round mends it. */

@@ -96,9 +96,9 @@ export class SendRound {
 
   async #walk(sender: TreeSender, ops: OpsWriter): Promise<void> {
     let sliceEnd = performance.now() + sliceMilliseconds
-    for (let steps = 1; sender.step(); steps++) {
+    while (sender.step()) {
       if (ops.isFull) await this.#send(ops)
-      else if (steps % 64 !== 0 || performance.now() < sliceEnd) continue
+      else if (performance.now() < sliceEnd) continue
       else await nextTurn()
       if (this.#abortReason !== undefined) throw new AgentError('aborted', this.#abortReason)
       this.#progress(sender.counts.filesSent, sender.scanned, false)

@@ -4,8 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 /** One directory that an agent gets to see, at `/trees/<index>`. */
 export type AgentMount =
   | { kind: 'volume'; volume: string; readOnly: boolean }
-  /** `create`: the engine makes the directory where it is missing. */
-  | { kind: 'host'; path: string; readOnly: boolean; create?: boolean }
+  | { kind: 'host'; path: string; readOnly: boolean }
 
 export interface AgentSettings {
   image: string
@@ -86,18 +85,14 @@ function agentRequest({ image, labels, mounts }: AgentSettings): Record<string, 
       SecurityOpt: ['no-new-privileges', 'label=disable'],
       // What passes through stdout must not be written to a log on the engine's disk as well.
       LogConfig: { Type: 'none', Config: {} },
-      Mounts: mounts.flatMap((mount, index) => mountRequest(mount, index)),
-      Binds: mounts.flatMap((mount, index) =>
-        mount.kind === 'host' && mount.create ? [`${mount.path}:${treePath(index)}`] : [],
-      ),
+      Mounts: mounts.map((mount, index) => mountRequest(mount, index)),
     },
   }
 }
 
-function mountRequest(mount: AgentMount, index: number): Record<string, unknown>[] {
+function mountRequest(mount: AgentMount, index: number): Record<string, unknown> {
   const common = { Target: treePath(index), ReadOnly: mount.readOnly }
-  if (mount.kind === 'volume') {
-    return [{ ...common, Type: 'volume', Source: mount.volume, VolumeOptions: { NoCopy: true } }]
-  }
-  return mount.create ? [] : [{ ...common, Type: 'bind', Source: mount.path }]
+  return mount.kind === 'volume'
+    ? { ...common, Type: 'volume', Source: mount.volume, VolumeOptions: { NoCopy: true } }
+    : { ...common, Type: 'bind', Source: mount.path }
 }

@@ -8,6 +8,7 @@ import { preflight } from './preflight.ts'
 import { type MigrateResult, resultOf } from './result.ts'
 import type { Run, Step } from './run.ts'
 import { startAgents } from './steps/agents.ts'
+import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
 import { bringImages } from './steps/images.ts'
@@ -57,6 +58,7 @@ export function stepsOf({ options }: Plan): Step[] {
     bringImages,
     createNetworks,
     createVolumes,
+    makeBindDirectories,
     createContainers,
     startAgents,
     ...(options.mode === 'warm' ? [preCopy] : []),

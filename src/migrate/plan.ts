@@ -57,6 +57,7 @@ export function planMigration(
   const stages = startStages(facts.manifests)
   const stageOf = ({ id }: Manifest) => stages.get(id) ?? 0
   const manifests = facts.manifests.toSorted((a, b) => stageOf(a) - stageOf(b))
+  const trees = manifests.flatMap((manifest) => planTrees(manifest, facts, options)).filter(firstOfItsId)
   const plan: Plan = {
     version: planVersion,
     id,
@@ -70,7 +71,13 @@ export function planMigration(
     })),
     networks: planNetworks(id, manifests, facts, options),
     volumes: planVolumes(id, manifests),
-    trees: manifests.flatMap((manifest) => planTrees(manifest, facts, options)).filter(firstOfItsId),
+    trees,
+    bindDirectories: trees
+      .filter(({ kind }) => kind === 'bind')
+      .map(({ source }) => ({
+        path: source,
+        existed: facts.targetHost?.paths[source]?.kind === 'directory',
+      })),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }

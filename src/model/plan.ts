@@ -102,6 +102,8 @@ export interface Plan {
   networks: NetworkPlan[]
   volumes: VolumePlan[]
   trees: TreePlan[]
+  /** Where bind mounts are copied to on the target's host, and whether an empty directory is there already. */
+  bindDirectories: { path: string; existed: boolean }[]
   /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
   size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]

@@ -77,7 +77,7 @@ export function sourceMount({ kind, source }: TreePlan): AgentMount {
 /** Where a tree goes on the target: what the engine made for the new container there is known only now. */
 async function targetMount(target: Engine, plan: Plan, tree: TreePlan): Promise<AgentMount> {
   if (tree.kind === 'volume') return { kind: 'volume', volume: tree.source, readOnly: false }
-  if (tree.kind === 'bind') return { kind: 'host', path: tree.source, readOnly: false, create: true }
+  if (tree.kind === 'bind') return { kind: 'host', path: tree.source, readOnly: false }
   const container = await target.containers.inspect(tree.container)
   if (tree.kind === 'layer') {
     const path = container?.GraphDriver?.Data?.UpperDir

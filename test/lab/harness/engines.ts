@@ -30,14 +30,17 @@ export async function openLab(): Promise<Lab> {
   return lab
 }
 
-/** Takes everything off both engines but images and built-in networks. */
+/** Takes off both engines what tests made, named `t-…`, and agents that a killed run left. */
 export async function clear({ alpha, beta }: Pick<Lab, 'alpha' | 'beta'>): Promise<void> {
+  const isOurs = (name: string | undefined) => /^\/?(t|wherry)-/.test(name ?? '')
   for (const engine of [alpha, beta]) {
-    for (const { Id } of await engine.containers.list()) await engine.containers.remove(Id, { volumes: true })
-    for (const { Name } of await engine.volumes.list()) await engine.volumes.remove(Name)
-    for (const { Id, Name } of await engine.networks.list()) {
-      if (!['bridge', 'host', 'none'].includes(Name)) await engine.networks.remove(Id)
+    for (const { Id, Names } of await engine.containers.list()) {
+      if (isOurs(Names[0])) await engine.containers.remove(Id, { volumes: true })
     }
+    for (const { Name } of await engine.volumes.list()) if (isOurs(Name)) await engine.volumes.remove(Name)
+    for (const { Id, Name } of await engine.networks.list())
+      if (isOurs(Name)) await engine.networks.remove(Id)
+    await engine.images.remove('t-foreign:latest')
   }
 }
 

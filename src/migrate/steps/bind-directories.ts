@@ -1,0 +1,23 @@
+import { makeHostDirectories, removeHostDirectories } from '../../launch/host-directories.ts'
+import { agentImageReference, ensureAgentImage } from '../../launch/image.ts'
+import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import type { Step } from '../run.ts'
+
+/** Makes the directories that bind mounts are copied to; containers that mount them cannot be created without them. */
+export const makeBindDirectories: Step = {
+  name: 'bind-directories',
+  async do({ plan, source, target, report }) {
+    if (plan.bindDirectories.length === 0) return undefined
+    const { reference } = await ensureAgentImage(target, [source], report)
+    await makeHostDirectories(target, reference, labelsOf(plan.id), plan.bindDirectories)
+    return { made: plan.bindDirectories.map(({ path }) => path) }
+  },
+  async undo({ plan, target }) {
+    if (plan.bindDirectories.length === 0) return
+    await removeHostDirectories(target, await agentImageReference(), labelsOf(plan.id), plan.bindDirectories)
+  },
+}
+
+function labelsOf(id: string): Record<string, string> {
+  return { [migrationLabel]: id, [roleLabel]: 'agent' }
+}

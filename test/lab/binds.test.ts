@@ -1,0 +1,122 @@
+import t from 'tap'
+import { image } from './harness/configurations.ts'
+import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
+import { ensureWorkloadImage } from './harness/images.ts'
+import { migrate, wherry } from './harness/wherry.ts'
+
+const lab = await openLab()
+t.teardown(() => lab.close())
+const { alphaFacts: alpha, betaFacts: beta } = lab
+await ensureWorkloadImage(['alpha', 'beta'])
+const loop = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+const fromTo = ['--from', 'wherry-alpha', '--to', 'wherry-beta', '--json']
+
+async function clearHosts(): Promise<void> {
+  await clear(lab)
+  for (const engine of [alpha, beta]) await inEngine(engine, 'rm', '-rf', '/srv/t-data', '/srv/t-more')
+}
+
+t.test('--binds copy takes bind mounts along, of both spellings', async (t) => {
+  t.teardown(clearHosts)
+  await inEngine(
+    alpha,
+    'sh',
+    '-c',
+    'mkdir -p /srv/t-data/sub /srv/t-more; echo one > /srv/t-data/sub/file; echo two > /srv/t-more/file; chmod 700 /srv/t-more',
+  )
+  const mounts = [
+    '-v',
+    '/srv/t-data:/data',
+    '--mount',
+    'type=bind,source=/srv/t-more,destination=/more,readonly',
+  ]
+  await docker('alpha', 'run', '-d', '--name', 't-bind', ...mounts, image, 'sh', '-c', loop)
+  await migrate(['t-bind'], '--binds', 'copy')
+  t.equal(await inEngine(beta, 'cat', '/srv/t-data/sub/file', '/srv/t-more/file'), 'one\ntwo')
+  t.equal(await docker('beta', 'exec', 't-bind', 'cat', '/data/sub/file', '/more/file'), 'one\ntwo')
+  t.equal(await inEngine(beta, 'stat', '-c', '%a', '/srv/t-more'), '700')
+})
+
+t.test('--binds copy leaves nothing on the host when it fails', async (t) => {
+  t.teardown(clearHosts)
+  await inEngine(
+    alpha,
+    'sh',
+    '-c',
+    'mkdir -p /srv/t-data /srv/t-more; echo one > /srv/t-data/file; echo two > /srv/t-more/file',
+  )
+  await inEngine(beta, 'mkdir', '-p', '/srv/t-more')
+  await docker(
+    'alpha',
+    'run',
+    '-d',
+    '--name',
+    't-bind',
+    '--uts',
+    'host',
+    '-v',
+    '/srv/t-data:/data',
+    '-v',
+    '/srv/t-more:/more',
+    image,
+    'sh',
+    '-c',
+    `[ "$(hostname)" = beta ] && exit 7; ${loop}`,
+  )
+  const before = await objectsOn(lab.beta)
+  const ended = await wherry(['migrate', 't-bind', ...fromTo, '--binds', 'copy'])
+  t.equal(ended.exitCode, 4, ended.stderr)
+  t.equal(
+    await inEngine(beta, 'sh', '-c', 'ls -d /srv/t-data 2>/dev/null || echo gone; ls /srv/t-more | wc -l'),
+    'gone\n0',
+  )
+  t.strictSame(await objectsOn(lab.beta), before)
+})
+
+t.test('--binds copy does not write over what is there', async (t) => {
+  t.teardown(clearHosts)
+  await inEngine(alpha, 'mkdir', '-p', '/srv/t-data')
+  await inEngine(beta, 'sh', '-c', 'mkdir -p /srv/t-data; echo mine > /srv/t-data/file')
+  await docker('alpha', 'run', '-d', '--name', 't-bind', '-v', '/srv/t-data:/data', image, 'sh', '-c', loop)
+  const ended = await wherry(['migrate', 't-bind', ...fromTo, '--binds', 'copy'])
+  t.equal(ended.exitCode, 3)
+  t.equal(ended.json.error.code, 'bind-exists')
+  t.equal(await inEngine(beta, 'cat', '/srv/t-data/file'), 'mine')
+})
+
+t.test('--binds keep uses what is on the target, and refuses where nothing is', async (t) => {
+  t.teardown(clearHosts)
+  await inEngine(alpha, 'mkdir', '-p', '/srv/t-data')
+  await docker('alpha', 'run', '-d', '--name', 't-bind', '-v', '/srv/t-data:/data', image, 'sh', '-c', loop)
+  const refused = await wherry(['migrate', 't-bind', ...fromTo, '--binds', 'keep'])
+  t.equal(refused.json.error.code, 'bind-missing')
+  await inEngine(beta, 'sh', '-c', 'mkdir -p /srv/t-data; echo theirs > /srv/t-data/file')
+  await migrate(['t-bind'], '--binds', 'keep')
+  t.equal(await docker('beta', 'exec', 't-bind', 'cat', '/data/file'), 'theirs')
+})
+
+t.test('a container that is stopped is moved, and not started', async (t) => {
+  t.teardown(clearHosts)
+  await docker('alpha', 'network', 'create', '--subnet', '10.31.60.0/24', 't-net')
+  await docker(
+    'alpha',
+    'run',
+    '--name',
+    't-stopped',
+    '--network',
+    't-net',
+    '--ip',
+    '10.31.60.7',
+    '-v',
+    't-data:/data',
+    image,
+    'sh',
+    '-c',
+    'echo kept > /data/file',
+  )
+  const result = await migrate(['t-stopped'])
+  t.equal(result.downtimeSeconds, 0)
+  const copy = await lab.beta.containers.inspect('t-stopped')
+  t.equal(copy?.State.Status, 'created')
+  t.equal(await docker('beta', 'run', '--rm', '-v', 't-data:/data', image, 'cat', '/data/file'), 'kept')
+})

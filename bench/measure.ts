@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { run } from '../src/platform/process.ts'
 import { contentOf, type DataSet, generate, nameOf, startSource } from './data-sets.ts'
-import { docker, type Engines, remove } from './engines.ts'
-import { type Figures, type Method, timed } from './methods/method.ts'
+import { docker, remove } from './engines.ts'
+import { type Figures, type Job, type Method, timed } from './methods/method.ts'
 
 /** What a method took, and how it was found to be complete. */
 export interface Measurement extends Figures {
@@ -18,13 +15,13 @@ export interface Measurement extends Figures {
 }
 
 /** Measures one method on one data set, and compares the copy with the source, which rests by then. */
-export async function measure(engines: Engines, set: DataSet, method: Method): Promise<Measurement> {
-  const scratch = await mkdtemp(join(tmpdir(), 'wherry-bench-'))
+async function measure(job: Job, method: Method): Promise<Measurement> {
+  const { set } = job
   try {
     await removeTarget(set)
     await (method.movesContainer ? startSource(set) : remove('alpha', [nameOf(set)], []))
     await run('sync', [])
-    const figures = await method.run({ engines, set, scratch })
+    const figures = await method.run(job)
     const sync = await timed(() => run('sync', []))
     if (method.movesContainer) await expectMoved(set)
     return {
@@ -36,7 +33,6 @@ export async function measure(engines: Engines, set: DataSet, method: Method): P
     }
   } finally {
     await removeTarget(set).catch(() => {})
-    await rm(scratch, { recursive: true, force: true })
   }
 }
 
@@ -45,18 +41,17 @@ export async function measure(engines: Engines, set: DataSet, method: Method): P
  * cleared it.
  */
 export async function measureTwice(
-  engines: Engines,
-  set: DataSet,
+  job: Job,
   method: Method,
   failed: (message: string) => 'retry' | 'give up',
 ): Promise<Measurement | { error: string }> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await measure(engines, set, method)
+      return await measure(job, method)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       if (failed(message) === 'give up' || attempt === 2) return { error: message }
-      await generate(set)
+      await generate(job.set)
     }
   }
 }

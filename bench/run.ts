@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ProgressEvent } from '../src/model/progress.ts'
 import { dataSets, generate } from './data-sets.ts'
 import { clearEngines, openEngines, whyNoDataRoots } from './engines.ts'
@@ -13,7 +16,7 @@ const say = (line: string) => void process.stderr.write(`${line}\n`)
 /** Set by Ctrl-C, which ends the child processes too: what runs then fails, and nothing new is begun. */
 let interrupted = false
 
-async function benchmark(options: Options): Promise<boolean> {
+async function benchmark(options: Options, scratch: string): Promise<boolean> {
   const engines = await openEngines((event: ProgressEvent) => {
     if (event.type === 'phase') say(event.message)
   })
@@ -31,11 +34,15 @@ async function benchmark(options: Options): Promise<boolean> {
       for (const method of methods) {
         if (interrupted) break
         say(`${set.name}: ${method.name}${options.repeat > 1 ? ` (${round} of ${options.repeat})` : ''}`)
-        const measured = await measureTwice(engines, set, method, (message) => {
+        const measured = await measureTwice({ engines, set, scratch }, method, (message) => {
           if (interrupted) return 'give up'
           say(`FAILED: ${set.name} ${method.name}: ${message}`)
           return 'retry'
         })
+        if ('totalSeconds' in measured)
+          say(
+            `  ${measured.totalSeconds.toFixed(2)} s in all, ${measured.copySeconds.toFixed(2)} s for one copy`,
+          )
         ofSet.push({ set: set.name, method: method.name, ...measured })
       }
     }
@@ -79,7 +86,8 @@ async function main(): Promise<number> {
     process.stdout.write(usage)
     return 0
   }
-  const running = benchmark(options)
+  const scratch = await mkdtemp(join(tmpdir(), 'wherry-bench-'))
+  const running = benchmark(options, scratch)
   const stop = new Promise<boolean>((resolve) => {
     // Not `once`: execa's own listener ends the process where no other is left.
     process.on('SIGINT', () => {
@@ -94,6 +102,7 @@ async function main(): Promise<number> {
     const complete = await Promise.race([running, stop])
     return interrupted ? 130 : complete ? 0 : 1
   } finally {
+    await rm(scratch, { recursive: true, force: true })
     await clearEngines()
   }
 }

@@ -70,6 +70,11 @@ export class ParallelHasher {
     }
   }
 
+  /** Whether a thread has broken off, so that these can be used no more. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** Begins a file. The descriptor must stay open until `end`. */
   begin(descriptor: number, size: number, shift: number): void {
     this.#descriptor = descriptor
@@ -77,6 +82,7 @@ export class ParallelHasher {
     this.#shift = shift
     this.#begun = 0
     this.#taken = 0
+    this.#states.fill(1)
     Atomics.store(new Int32Array(this.#shared.cancelled), 0, 0)
     for (let window = 0; window < windows; window++) this.#beginWindow()
   }
@@ -100,7 +106,8 @@ export class ParallelHasher {
   end(): void {
     Atomics.store(new Int32Array(this.#shared.cancelled), 0, 1)
     this.#states.forEach((_, index) => {
-      Atomics.wait(this.#states, index, 0, idleMilliseconds)
+      const outcome = Atomics.wait(this.#states, index, 0, idleMilliseconds)
+      if (outcome === 'timed-out') this.#failure ??= new Error('a thread that reads a file does not end')
     })
   }
 
@@ -151,6 +158,6 @@ let shared: ParallelHasher | undefined
 
 /** The threads of this process, started when the first large file needs them. */
 export function sharedHasher(): ParallelHasher {
-  shared ??= new ParallelHasher()
+  if (!shared || shared.hasFailed) shared = new ParallelHasher()
   return shared
 }

@@ -1,6 +1,6 @@
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { extract, type Header, pack } from 'tar-stream'
+import { type Extract, extract, type Pack, pack } from 'tar-stream'
 import { messageOf } from '../model/errors.ts'
 import type { ImagePlan } from '../model/plan.ts'
 import type { Run } from './run.ts'
@@ -62,21 +62,24 @@ export function sharedLayers(layers: readonly string[], chains: readonly (readon
  * layer's blob is named after its diff id; older archives pass unchanged, for their names tell nothing.
  */
 export function withoutBlobs(archive: Readable, digests: ReadonlySet<string>): Readable {
-  const output = pack()
+  return Readable.from(filteredArchive(archive, digests))
+}
+
+async function* filteredArchive(archive: Readable, digests: ReadonlySet<string>): AsyncGenerator<Buffer> {
   const input = extract()
-  input.on('entry', (header: Header, content, next) => {
-    const digest = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(header.name)?.[1]
-    if (digest && digests.has(digest)) {
-      content.on('end', next)
-      content.resume()
-      return
-    }
-    const entry = output.entry(header, (error) => (error ? input.destroy(error) : next()))
-    content.pipe(entry)
-  })
-  input.on('finish', () => output.finalize())
-  input.on('error', (error: Error) => output.destroy(error))
-  archive.on('error', (error) => output.destroy(error))
-  archive.pipe(input)
-  return Readable.from(output)
+  const output = pack()
+  const copied = copyEntries(input, output, digests)
+  const read = pipeline(archive, input)
+  for (const part of [copied, read]) part.catch((error) => output.destroy(error))
+  yield* output as AsyncIterable<Buffer>
+  await Promise.all([copied, read])
+}
+
+async function copyEntries(input: Extract, output: Pack, digests: ReadonlySet<string>): Promise<void> {
+  for await (const entry of input) {
+    const digest = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(entry.header.name)?.[1]
+    if (digest && digests.has(digest)) entry.resume()
+    else await pipeline(entry, output.entry(entry.header))
+  }
+  output.finalize()
 }

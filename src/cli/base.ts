@@ -45,8 +45,8 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Takes live progress off the screen, before a result or a question is printed. */
-  protected endProgress(): void {
-    this.#presenter?.end()
+  protected endProgress(failed = false): void {
+    this.#presenter?.end(failed)
     this.#presenter = undefined
   }
 
@@ -70,7 +70,7 @@ export abstract class BaseCommand extends Command {
   }
 
   override async catch(error: Error): Promise<void> {
-    this.endProgress()
+    this.endProgress(true)
     const report = reportOf(error)
     process.exitCode = report.exitCode
     if (this.jsonEnabled()) this.logJson({ error: report })

@@ -8,6 +8,7 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const barWidth = 24
 
 interface LivePhase {
+  name: string
   message: string
   startedAt: number
   bytes: number
@@ -28,9 +29,9 @@ export function livePresenter(stream: NodeJS.WriteStream, colours: ChalkInstance
     stream.write(`${line}\n`)
     draw()
   }
-  const finishPhase = () => {
+  const finishPhase = (failed: boolean) => {
     if (!phase) return
-    const line = `${colours.green('✔')} ${phase.message}${colours.dim(summary(phase))}`
+    const line = `${failed ? colours.red('✘') : colours.green('✔')} ${phase.message}${colours.dim(summary(phase))}`
     phase = undefined
     persist(line)
   }
@@ -38,17 +39,25 @@ export function livePresenter(stream: NodeJS.WriteStream, colours: ChalkInstance
   timer.unref()
   const report = (event: ProgressEvent) => {
     if (event.type === 'phase') {
-      finishPhase()
-      phase = { message: event.message, startedAt: Date.now(), bytes: 0, totalBytes: undefined }
+      // A rollback begins because the phase before it failed.
+      finishPhase(event.phase === 'rollback')
+      phase = {
+        name: event.phase,
+        message: event.message,
+        startedAt: Date.now(),
+        bytes: 0,
+        totalBytes: undefined,
+      }
     } else if (event.type === 'bytes') {
       if (phase) Object.assign(phase, { bytes: event.bytes, totalBytes: event.totalBytes })
     } else if (event.type === 'warning') {
       persist(`${colours.yellow('!')} ${event.message}`)
     } else persist(`  ${event.message}`)
   }
-  const end = () => {
+  const end = (failed = false) => {
     clearInterval(timer)
-    finishPhase()
+    // What a rollback was to put back has been put back, whatever made it necessary.
+    finishPhase(failed && phase?.name !== 'rollback')
     update.clear()
     update.done()
   }

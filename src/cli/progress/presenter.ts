@@ -2,10 +2,10 @@ import { Chalk, type ChalkInstance } from 'chalk'
 import type { ProgressEvent, Report } from '../../model/progress.ts'
 import { livePresenter } from './live.ts'
 
-/** Draws progress events. `end` takes whatever is live off the screen; nothing is drawn after it. */
+/** Draws progress events. `end` takes whatever is live off the screen, and says whether what was under way failed. */
 export interface Presenter {
   report: Report
-  end(): void
+  end(failed?: boolean): void
 }
 
 /** The presenter for a `--progress` mode on this stream. */

@@ -2,15 +2,16 @@ import { unopened } from './attributes.ts'
 import { removeCatalog } from './catalog.ts'
 import { CatalogReader, copyEntry } from './catalog-reader.ts'
 import { CatalogWriter } from './catalog-writer.ts'
-import { DirectoryStack, openParent } from './directory-stack.ts'
+import { DirectoryStack } from './directory-stack.ts'
 import { Head, HeadBuilder, portableStart } from './entry.ts'
 import { AgentError, changedOnTarget, locate } from './errors.ts'
+import { makeEntry, makeLink, readLink } from './make-entry.ts'
 import { isSafeName } from './names.ts'
 import { OpsReader, opFlags, ops } from './ops.ts'
 import { FileReceiver } from './receive-file.ts'
 import { applyMeta, applyTimes, type MetaTarget, readBack } from './receive-meta.ts'
 import { emptyDirectory, removeName } from './remove.ts'
-import { formats, makeDevice, types } from './stat.ts'
+import { types } from './stat.ts'
 import { check, cName, failure, flags, system } from './system.ts'
 
 /** How one tree is received. */
@@ -21,8 +22,6 @@ export interface ReceiveTreeOptions {
   /** Whether the tree is as this engine's catalog says; otherwise everything in it is removed first. */
   hasBase: boolean
 }
-
-const linkBuffer = Buffer.alloc(65_536)
 
 /** Applies the source's operations to a tree and writes a catalog of what is there then. */
 export class TreeReceiver {
@@ -235,26 +234,12 @@ export class TreeReceiver {
     if (replaces > 0) removeName(directory, head.name)
     this.#consume(replaces)
     if (head.type === types.link) return this.#link(head)
-    this.#make(head)
+    makeEntry(directory, head)
     const target: MetaTarget = { directory, name: head.name, owner: unopened(directory, head.name) }
     const hasAttributes = applyMeta(target, head)
     applyTimes(target, head.modified)
     const linkTarget = head.type === types.symlink ? readLink(directory, head.name) : undefined
     this.#addBuilt(readBack(this.#builder, target, head, hasAttributes, linkTarget))
-  }
-
-  #make(head: Head): void {
-    const directory = this.#directories.current
-    if (head.type === types.symlink) {
-      const target = Buffer.from(`${head.target}\0`, 'latin1')
-      check('symlinkat', system.symlinkat(target, directory, cName(head.name)))
-      return
-    }
-    const format = formats[head.type]
-    if (format === undefined) throw new AgentError('protocol', `an entry of an unknown type ${head.type}`)
-    const isDevice = head.type === types.character || head.type === types.block
-    const device = isDevice ? makeDevice(head.rdev.major, head.rdev.minor) : 0n
-    check('mknodat', system.mknodat(directory, cName(head.name), format | (head.mode & 0o777), device))
   }
 
   #link(head: Head): undefined {
@@ -263,13 +248,7 @@ export class TreeReceiver {
       this.#checkName(component)
     })
     this.#name = head.name
-    const parent = openParent(this.#directories.root, components)
-    try {
-      const from = cName(components.at(-1) ?? '', 1)
-      check('linkat', system.linkat(parent, from, this.#directories.current, cName(head.name), 0))
-    } finally {
-      system.close(parent)
-    }
+    makeLink(this.#directories.root, this.#directories.current, components, head.name)
     this.#addBuilt(this.#builder.buildLink(head.depth, head.name, head.primary))
   }
 
@@ -287,9 +266,4 @@ export class TreeReceiver {
 /** A portable head with an empty local part before it. */
 function withLocalPart(portable: Buffer): Buffer {
   return Buffer.concat([Buffer.alloc(portableStart), portable])
-}
-
-function readLink(directory: number, name: string): string {
-  const length = check('readlinkat', system.readlinkat(directory, cName(name), linkBuffer, linkBuffer.length))
-  return linkBuffer.toString('latin1', 0, length)
 }

@@ -2,10 +2,11 @@ import { hash } from 'node:crypto'
 import type { CatalogReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import { blockCount, digestBytes, type HeadBuilder } from './entry.ts'
+import { FileReader } from './file-reader.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
 import { type ParallelHasher, sharedHasher } from './parallel-hash.ts'
 import { Stat } from './stat.ts'
-import { check, flags, system } from './system.ts'
+import { system } from './system.ts'
 
 const chunkBytes = 512 * 1024
 /** From here on several threads read and hash what a round before has sent already. */
@@ -34,6 +35,7 @@ export class FileSender {
   readonly #ops: OpsWriter
   readonly #catalog: CatalogWriter
   readonly #after = new Stat()
+  readonly #reader = new FileReader()
   readonly #digests = Buffer.alloc((chunkBytes >> 13) * digestBytes)
   readonly #kinds = new Uint8Array(chunkBytes >> 13)
   #chunk = Buffer.allocUnsafeSlow(chunkBytes)
@@ -45,8 +47,6 @@ export class FileSender {
   #pendingSame = 0
   #isSent = false
   #isSparse = false
-  #nextData = 0
-  #nextHole = 0
 
   constructor(ops: OpsWriter, catalog: CatalogWriter) {
     this.#ops = ops
@@ -66,8 +66,7 @@ export class FileSender {
     this.#pendingSame = 0
     this.#isSent = false
     this.#isSparse = job.stat.allocated < this.#size
-    this.#nextData = 0
-    this.#nextHole = 0
+    this.#reader.begin(job.descriptor)
     if (1 << job.shift > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(1 << job.shift)
     if (!job.old) this.#sendHead(job)
     else if (this.#size >= parallelBytes && !this.#isSparse) {
@@ -136,7 +135,7 @@ export class FileSender {
     const start = this.#next * 2 ** job.shift
     const length = Math.min(count * 2 ** job.shift, this.#size - start)
     const room = this.#ops.openData(count, length)
-    this.#fill(job.descriptor, room.buffer, room.data, length, start)
+    this.#reader.fill(room.buffer, room.data, length, start)
     for (let index = 0; index < count; index++) {
       const at = room.data + (index << job.shift)
       const end = at + this.#blockLength(this.#next + index, job.shift)
@@ -151,18 +150,18 @@ export class FileSender {
     const start = this.#next * 2 ** job.shift
     if (!this.#isSparse) {
       const length = Math.min(count << job.shift, this.#size - start)
-      this.#fill(job.descriptor, this.#chunk, 0, length, start)
+      this.#reader.fill(this.#chunk, 0, length, start)
     }
     for (let index = 0; index < count; index++) {
       const at = index << job.shift
       const length = this.#blockLength(this.#next + index, job.shift)
-      const isHole = this.#isSparse && this.#isHole(job.descriptor, start + at, length)
+      const isHole = this.#isSparse && this.#reader.isHole(start + at, length)
       this.#kinds[index] = isHole ? kinds.hole : kinds.data
       if (isHole) {
         this.#digests.fill(0, index * digestBytes, (index + 1) * digestBytes)
         continue
       }
-      if (this.#isSparse) this.#fill(job.descriptor, this.#chunk, at, length, start + at)
+      if (this.#isSparse) this.#reader.fill(this.#chunk, at, length, start + at)
       this.#digest(index, at, length)
     }
   }
@@ -173,7 +172,7 @@ export class FileSender {
       if (this.#kinds[index] !== kinds.data) continue
       const at = index << job.shift
       const length = this.#blockLength(this.#next + index, job.shift)
-      this.#fill(job.descriptor, this.#chunk, at, length, this.#next * 2 ** job.shift + at)
+      this.#reader.fill(this.#chunk, at, length, this.#next * 2 ** job.shift + at)
       this.#digest(index, at, length)
     }
   }
@@ -181,29 +180,6 @@ export class FileSender {
   #digest(index: number, at: number, length: number): void {
     const digest = hash('sha256', this.#chunk.subarray(at, at + length), 'buffer')
     digest.copy(this.#digests, index * digestBytes, 0, digestBytes)
-  }
-
-  /** A file that has become shorter reads as zeros there; its times tell, and the next round mends it. */
-  #fill(descriptor: number, buffer: Buffer, at: number, length: number, position: number): void {
-    let done = 0
-    while (done < length) {
-      const part = at + done === 0 ? buffer : buffer.subarray(at + done)
-      const read = check('pread', system.pread(descriptor, part, length - done, position + done))
-      if (read === 0) break
-      done += read
-    }
-    if (done < length) buffer.fill(0, at + done, at + length)
-  }
-
-  /** Whether a whole block lies in a hole, by SEEK_DATA and SEEK_HOLE (lseek(2)). */
-  #isHole(descriptor: number, start: number, length: number): boolean {
-    if (start >= this.#nextHole && start >= this.#nextData) {
-      const data = system.lseek(descriptor, start, flags.seekData)
-      this.#nextData = data < 0 ? Number.POSITIVE_INFINITY : data
-      const next = data < 0 ? data : system.lseek(descriptor, data, flags.seekHole)
-      this.#nextHole = next < 0 ? Number.POSITIVE_INFINITY : next
-    }
-    return start + length <= this.#nextData
   }
 
   /** Marks the blocks whose digests are the old ones. */

@@ -3,12 +3,13 @@ import { CatalogWriter } from './catalog-writer.ts'
 import { DirectoryStack } from './directory-stack.ts'
 import { blockShiftFor, type Head, HeadBuilder, localFlags } from './entry.ts'
 import { AgentError, locate } from './errors.ts'
+import { openFile } from './file-reader.ts'
 import { displayName } from './names.ts'
 import { OldEntries } from './old-entries.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
 import { FileSender } from './send-file.ts'
 import { type EntryType, matchesLocalStat, Stat, types } from './stat.ts'
-import { check, cName, flags, lastErrno, SystemCallError, system } from './system.ts'
+import { cName, lastErrno, SystemCallError, system } from './system.ts'
 
 /** How one tree is sent. */
 export interface SendTreeOptions {
@@ -401,13 +402,4 @@ export class TreeSender {
       },
     )
   }
-}
-
-/** Opens a file for reading, or returns -1 when it has gone or become something else. */
-function openFile(directory: number, name: string): number {
-  const buffer = cName(name)
-  let descriptor = system.openat(directory, buffer, flags.read | flags.noatime, 0)
-  if (descriptor < 0 && lastErrno() === 'EPERM') descriptor = system.openat(directory, buffer, flags.read, 0)
-  if (descriptor < 0 && ['ENOENT', 'ELOOP', 'ENXIO'].includes(lastErrno())) return -1
-  return check('openat', descriptor)
 }

@@ -53,15 +53,17 @@ export abstract class BaseCommand extends Command {
   /** Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step. */
   protected async interruptible<T>(action: () => Promise<T>): Promise<T> {
     const interrupt = (signal: NodeJS.Signals) => {
-      this.report({
-        type: 'warning',
-        code: 'interrupted',
-        message: `${signal}: stopping and putting everything back`,
-      })
+      const again = this.#interrupt.signal.aborted
+      const message = again
+        ? `${signal}: still putting everything back`
+        : `${signal}: stopping and putting everything back`
+      this.report({ type: 'warning', code: 'interrupted', message })
       this.#interrupt.abort(signal)
     }
     const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-    for (const signal of signals) process.once(signal, interrupt)
+    for (const signal of signals) process.on(signal, interrupt)
+    // A terminal that was closed must not end what is being put back.
+    process.stderr.on('error', () => {})
     try {
       return await action()
     } finally {

@@ -15,7 +15,7 @@ export function parseRate(text: string | undefined): number | undefined {
 
 /** A record from words such as `a=b`. */
 export function parseMapping(words: readonly string[], flag: string): Record<string, string> {
-  const mapping: Record<string, string> = {}
+  const mapping: Record<string, string> = Object.create(null)
   for (const word of words) {
     const [from, to, ...more] = word.split('=')
     if (!from || !to || more.length > 0) {

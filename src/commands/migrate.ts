@@ -67,9 +67,10 @@ export default class Migrate extends BaseCommand {
 
   async run(): Promise<MigrateResult | Plan> {
     const { flags, argv } = await this.parse(Migrate)
+    const limitBytesPerSecond = parseRate(flags['limit-rate'])
+    const mapNetwork = parseMapping(flags['map-network'], 'map-network')
     await using target = await connectEngine(flags.to)
     await using source = await connectEngine(flags.from)
-    const limitBytesPerSecond = parseRate(flags['limit-rate'])
     const request: MigrateRequest = {
       source,
       target,
@@ -79,7 +80,7 @@ export default class Migrate extends BaseCommand {
         consistency: flags.consistency,
         binds: flags.binds,
         path: flags.path,
-        mapNetwork: parseMapping(flags['map-network'], 'map-network'),
+        mapNetwork,
         maxRounds: flags['max-rounds'],
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),
       },

@@ -1,9 +1,14 @@
 import type { Readable, Writable } from 'node:stream'
 import { PassThrough } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../model/documents.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
+
+const removalPollMs = 50
+const removalTimeoutMs = 30_000
 
 /** What a container is created from: the body of `POST /containers/create`. */
 export type CreateBody = Record<string, unknown>
@@ -86,6 +91,16 @@ export class Containers {
       // 409: the engine is removing it already, as it does with AutoRemove.
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
     })
+    // What it used can be removed only once it is really gone.
+    for (let waitedMs = 0; await this.inspect(id); waitedMs += removalPollMs) {
+      if (waitedMs >= removalTimeoutMs)
+        throw new WherryError(
+          'not-removed',
+          exitCodes.unexpected,
+          `Container ${id} is still there ${removalTimeoutMs / 1000} s after it was removed.`,
+        )
+      await sleep(removalPollMs)
+    }
   }
 
   async setRestartPolicy(id: string, policy: { Name: string; MaximumRetryCount?: number }): Promise<void> {

@@ -18,7 +18,8 @@ export interface SshTunnel {
 /**
  * Logs in once with the system's `ssh` (so the user's configuration, keys, agent and known_hosts count) and carries every
  * connection over that login as `docker system dial-stdio`, as the Docker CLI does. WHERRY_SSH_COMMAND replaces `ssh`,
- * words separated by spaces, as GIT_SSH_COMMAND does for git.
+ * words separated by spaces, as GIT_SSH_COMMAND does for git. Like the Docker CLI's, these logins have no terminal: keys with a
+ * passphrase need an agent.
  * @throws EngineUnreachableError with what ssh said.
  */
 export async function openSshTunnel(url: URL): Promise<SshTunnel> {
@@ -31,17 +32,21 @@ export async function openSshTunnel(url: URL): Promise<SshTunnel> {
     url.hostname.replace(/^\[|\]$/g, ''),
   ]
   const socket = join(directory, 's')
-  const shared = [...words, '-S', socket, '-o', `ConnectTimeout=${connectTimeoutSeconds}`, '-T']
-  const batch = process.stdin.isTTY ? [] : ['-o', 'BatchMode=yes']
-  const master = startDuplex(program, [
-    ...shared,
-    ...batch,
-    '-M',
-    '-N',
+  const shared = [
+    ...words,
+    '-S',
+    socket,
     '-o',
-    'ControlPersist=no',
-    ...destination,
-  ])
+    `ConnectTimeout=${connectTimeoutSeconds}`,
+    '-o',
+    'ServerAliveInterval=10',
+    '-o',
+    'ServerAliveCountMax=3',
+    '-T',
+  ]
+  // `cat` keeps the login open for as long as its stdin, which is this process, is there: nothing is left if we are killed.
+  const masterOptions = ['-o', 'BatchMode=yes', '-M', '-o', 'ControlPersist=no']
+  const master = startDuplex(program, [...shared, ...masterOptions, ...destination, 'cat'])
   const close = async () => {
     master.kill('SIGTERM')
     await master
@@ -69,8 +74,7 @@ async function waitForMaster(
   void master.then(() => {
     ended = true
   })
-  // A person may have to type a passphrase: then ssh itself decides how long to wait.
-  const deadline = Date.now() + (process.stdin.isTTY ? 300 : connectTimeoutSeconds + 5) * 1000
+  const deadline = Date.now() + (connectTimeoutSeconds + 5) * 1000
   while (!ended && Date.now() < deadline) {
     if (await stat(socket).catch(() => undefined)) return undefined
     await sleep(15)

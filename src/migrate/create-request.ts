@@ -30,7 +30,7 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
   hostConfig.NetworkMode = target(mode)
   const main = manifest.endpoints.find(({ network }) => isMainNetwork(mode, network))
   const others = manifest.endpoints.filter(
-    (endpoint) => endpoint !== main && !isBuiltInNetwork(endpoint.network),
+    (endpoint) => endpoint !== main && !['host', 'none'].includes(endpoint.network),
   )
   const endpoints =
     main && !isBuiltInNetwork(main.network) ? { [target(main.network)]: endpointRequest(main) } : {}
@@ -72,9 +72,11 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
   return request
 }
 
-function endpointRequest({ asked, actual }: ManifestEndpoint): Record<string, unknown> {
-  const ipv4 = asked.ipv4 ?? actual.ipv4
-  const ipv6 = asked.ipv6 ?? actual.ipv6
+function endpointRequest({ network, asked, actual }: ManifestEndpoint): Record<string, unknown> {
+  // The default bridge has no fixed addresses; asking for one is an error there.
+  const fixed = !isBuiltInNetwork(network)
+  const ipv4 = asked.ipv4 ?? (fixed ? actual.ipv4 : '')
+  const ipv6 = asked.ipv6 ?? (fixed ? actual.ipv6 : '')
   return {
     IPAMConfig: {
       ...(ipv4 ? { IPv4Address: ipv4 } : {}),

@@ -1,5 +1,6 @@
 import { type ExitCode, exitCodes, messageOf, WherryError } from '../model/errors.ts'
-import type { Journal } from './journal.ts'
+import { dockerFor } from './checks/check.ts'
+import type { Journal, NewRecord } from './journal.ts'
 import type { Run, Step } from './run.ts'
 
 /**
@@ -12,7 +13,8 @@ export async function execute(steps: readonly Step[], run: Run, journal: Journal
   let committed = false
   for (const step of steps) {
     try {
-      if (!committed) run.signal.throwIfAborted()
+      // Once the target serves, clients may have been promised things: from there the way is forward.
+      if (!committed && !step.commits) run.signal.throwIfAborted()
       await journal.append({ type: 'intent', step: step.name })
       begun.push(step)
       const data = await step.do(run)
@@ -22,13 +24,18 @@ export async function execute(steps: readonly Step[], run: Run, journal: Journal
         committed = true
       }
     } catch (error) {
-      await journal.append({ type: 'failed', step: step.name, message: messageOf(error) })
+      await note(journal, { type: 'failed', step: step.name, message: messageOf(error) })
       if (committed) throw await unfinished(run, journal, step, error)
       await rollBack(begun, run, journal, error)
       throw rolledBack(run, step, error)
     }
   }
-  await journal.append({ type: 'end', status: 'completed' })
+  await note(journal, { type: 'end', status: 'completed' })
+}
+
+/** Writes a record where it can be written. A journal that cannot must not keep the source from being put back. */
+async function note(journal: Journal, record: NewRecord): Promise<void> {
+  await journal.append(record).catch(() => {})
 }
 
 async function rollBack(begun: readonly Step[], run: Run, journal: Journal, cause: unknown): Promise<void> {
@@ -36,12 +43,12 @@ async function rollBack(begun: readonly Step[], run: Run, journal: Journal, caus
   for (const step of begun.toReversed()) {
     if (!step.undo) continue
     try {
-      await journal.append({ type: 'undo-intent', step: step.name })
+      await note(journal, { type: 'undo-intent', step: step.name })
       await step.undo(run)
-      await journal.append({ type: 'undone', step: step.name })
+      await note(journal, { type: 'undone', step: step.name })
     } catch (error) {
       // Going on could start the source while the target still runs: stop here.
-      await journal.append({ type: 'end', status: 'needs-user' })
+      await note(journal, { type: 'end', status: 'needs-user' })
       throw new WherryError(
         'rollback-failed',
         exitCodes.needsUser,
@@ -54,11 +61,11 @@ async function rollBack(begun: readonly Step[], run: Run, journal: Journal, caus
       )
     }
   }
-  await journal.append({ type: 'end', status: 'rolled-back' })
+  await note(journal, { type: 'end', status: 'rolled-back' })
 }
 
 async function unfinished(run: Run, journal: Journal, step: Step, error: unknown): Promise<WherryError> {
-  await journal.append({ type: 'end', status: 'needs-user' })
+  await note(journal, { type: 'end', status: 'needs-user' })
   return new WherryError(
     'not-finished',
     exitCodes.needsUser,
@@ -88,8 +95,8 @@ function rolledBack(run: Run, step: Step, error: unknown): WherryError {
 
 function whatToLookAt({ plan, source, target }: Run): string[] {
   return [
-    `See what is there: docker --context ${target.name} ps -a --filter label=wherry.migration=${plan.id}`,
-    `The source: docker --context ${source.name} ps -a`,
+    `See what is there: ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
+    `The source: ${dockerFor(source.name)} ps -a`,
     'Never start a container on one engine before you have made sure that it does not run on the other.',
   ]
 }

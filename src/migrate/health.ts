@@ -25,6 +25,11 @@ export async function waitUntilServing(run: Run): Promise<number> {
   return Math.max(since, ...moments)
 }
 
+/** @throws WherryError `target-did-not-start` when one of the containers that should run on the target does not. */
+export async function assertAllRun(run: Run): Promise<void> {
+  for (const { name, wasRunning } of run.plan.containers) if (wasRunning) await assertRunning(run, name)
+}
+
 async function waitForOne(run: Run, { name, manifest }: ContainerPlan, since: number): Promise<number> {
   const check = healthCommand(manifest.config)
   if (!check) {
@@ -41,9 +46,8 @@ async function waitForOne(run: Run, { name, manifest }: ContainerPlan, since: nu
     run.signal.throwIfAborted()
     await assertRunning(run, name)
     // The engine waits a whole interval before its first check; asking ourselves shortens the wait, not the demand.
-    const { exitCode, output } = await run.target.containers
-      .exec(name, check)
-      .catch(() => ({ exitCode: null, output: '' }))
+    const timeoutMs = Math.min(checkTimeoutMs(manifest.config.Healthcheck), deadline - performance.now())
+    const { exitCode, output } = await asked(run, name, check, timeoutMs)
     if (exitCode === 0) return performance.now()
     last = output
     await sleep(pollMs, undefined, { signal: run.signal })
@@ -54,6 +58,22 @@ async function waitForOne(run: Run, { name, manifest }: ContainerPlan, since: nu
     name,
     `did not become healthy within ${seconds} s (its check said: ${last.trim().slice(-200) || 'nothing'})`,
   )
+}
+
+/** Runs the check once. One that hangs counts as failed, as it does for the engine. */
+async function asked(
+  run: Run,
+  name: string,
+  check: string[],
+  timeoutMs: number,
+): Promise<{ exitCode: number | null; output: string }> {
+  const tooLong = sleep(
+    timeoutMs,
+    { exitCode: null, output: 'no answer in time' },
+    { signal: run.signal, ref: false },
+  )
+  const answer = run.target.containers.exec(name, check).catch(() => ({ exitCode: null, output: '' }))
+  return Promise.race([answer, tooLong])
 }
 
 /** The command of the container's health check, undefined where it has none. */
@@ -70,6 +90,10 @@ export function healthCommand({
   return undefined
 }
 
+function checkTimeoutMs(check: { Timeout?: number } | undefined): number {
+  return check?.Timeout ? check.Timeout / 1e6 : defaults.timeoutMs
+}
+
 /** How long the container's own settings give it until it must be healthy. The API counts in nanoseconds. */
 function patienceMs({
   Interval,
@@ -83,7 +107,7 @@ function patienceMs({
   StartPeriod?: number
 }): number {
   const interval = Interval ? Interval / 1e6 : defaults.intervalMs
-  const timeout = Timeout ? Timeout / 1e6 : defaults.timeoutMs
+  const timeout = checkTimeoutMs({ ...(Timeout ? { Timeout } : {}) })
   return (StartPeriod ?? 0) / 1e6 + (Retries || defaults.retries) * (interval + timeout)
 }
 

@@ -41,7 +41,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
     return plan
   } finally {
     const reference = await agentImageReference()
-    for (const engine of brought) await engine.images.remove(reference)
+    for (const engine of brought) await engine.images.remove(reference).catch(() => {})
   }
 }
 

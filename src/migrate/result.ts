@@ -72,7 +72,8 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
 
 async function movedContainer(run: Run, plan: Plan, target: Engine, name: string): Promise<MovedContainer> {
   const planned = plan.containers.find((container) => container.name === name)
-  const now = await target.containers.inspect(name)
+  // The move is committed: that it cannot be looked at just now must not make it a failure.
+  const now = await target.containers.inspect(name).catch(() => undefined)
   const last = run.rounds.at(-1)?.trees ?? []
   const trees = plan.trees.flatMap((tree) => {
     const round = last.find(({ id }) => id === tree.id)

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type {
   ContainerConfig,
   ContainerDocument,
@@ -154,12 +155,13 @@ function withNames(hostConfig: HostConfig, { containerNames, networks }: Manifes
 function mountsOf({ container, volumes }: ManifestFacts): ManifestMount[] {
   const { Binds, Mounts, VolumesFrom, Tmpfs } = container.HostConfig
   const asked = new Set<string>()
-  for (const bind of Binds ?? []) asked.add(bind.split(':')[1] ?? '')
-  for (const { Source, Target } of Mounts ?? []) if (Source) asked.add(Target)
-  const own = new Set([
+  for (const bind of Binds ?? []) asked.add(cleaned(bind.split(':')[1] ?? ''))
+  for (const { Source, Target } of Mounts ?? []) if (Source) asked.add(cleaned(Target))
+  const declared = [
     ...Object.keys(container.Config.Volumes ?? {}),
     ...(Mounts ?? []).map(({ Target }) => Target),
-  ])
+  ]
+  const own = new Set(declared.map(cleaned))
   const kindOf = (type: string, destination: string): ManifestMount['kind'] => {
     if (type === 'bind' || type === 'tmpfs') return type
     if (type !== 'volume') return 'other'
@@ -183,6 +185,11 @@ function mountsOf({ container, volumes }: ManifestFacts): ManifestMount[] {
     mounts.push({ kind: 'tmpfs', type: 'tmpfs', destination, source: '', readOnly: false })
   }
   return mounts
+}
+
+/** A path as the engine shows it in a mount: users may write `/data/`, the engine says `/data`. */
+function cleaned(path: string): string {
+  return posix.normalize(path).replace(/(.)\/+$/, '$1')
 }
 
 function endpointOf(

@@ -58,6 +58,8 @@ export function startDuplex(file: string, args: readonly string[], env?: Record<
     stdout: 'pipe',
     stderr: 'pipe',
     cleanup: true,
+    // Ctrl-C goes to a terminal's whole process group: what carries a connection has to outlive it, for the rollback.
+    detached: process.platform !== 'win32',
     ...(env ? { env } : {}),
   })
 }

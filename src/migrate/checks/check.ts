@@ -35,3 +35,8 @@ export function targetNetworkName({ mapNetwork }: MigrateOptions, name: string):
 export function inGroup(manifests: readonly Manifest[], nameOrId: string): boolean {
   return manifests.some(({ name, id }) => name === nameOrId || id === nameOrId)
 }
+
+/** How to call the Docker CLI for an engine, by its context or its URL. */
+export function dockerFor(engine: string): string {
+  return engine.includes('://') ? `docker -H ${engine}` : `docker --context ${engine}`
+}

@@ -1,5 +1,5 @@
 import { dependenciesOf } from '../order.ts'
-import { type Check, findings, inGroup } from './check.ts'
+import { type Check, dockerFor, findings, inGroup } from './check.ts'
 
 /** The containers can be taken as they are, and their names are free. */
 export const checkContainers: Check = ({ manifests, target, targetContainers }, options) => {
@@ -11,7 +11,7 @@ export const checkContainers: Check = ({ manifests, target, targetContainers }, 
       found.refuse(
         'name-taken',
         `${target.name} already has a container named ${name} (${taken.State}).`,
-        `Rename or remove it there: docker --context ${target.name} rename ${name} ${name}-old`,
+        `Rename or remove it there: ${dockerFor(target.name)} rename ${name} ${name}-old`,
       )
     }
     if (state.paused || ['restarting', 'removing', 'dead'].includes(state.status)) {

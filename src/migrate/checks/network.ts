@@ -4,7 +4,7 @@ import type { NetworkDocument } from '../../model/documents.ts'
 import { isBuiltInNetwork } from '../../model/manifest.ts'
 import { migrationLabel } from '../../model/plan.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, findings, targetNetworkName } from './check.ts'
+import { type Check, dockerFor, findings, targetNetworkName } from './check.ts'
 
 /** Networks can be made again with their subnets, and the addresses in them are free. */
 export const checkNetworks: Check = (facts, options) => {
@@ -26,7 +26,7 @@ export const checkNetworks: Check = (facts, options) => {
           facts,
           network,
           targetNetworkName(options, network.Name),
-          network.Name in options.mapNetwork,
+          Object.hasOwn(options.mapNetwork, network.Name),
           found,
         )
       seen.add(network.Name)
@@ -45,7 +45,7 @@ function checkNetwork(
   mapped: boolean,
   found: Finder,
 ): void {
-  if (network.Driver !== 'bridge') {
+  if (network.Driver !== 'bridge' && !mapped) {
     found.refuse(
       'network-driver',
       `The network ${network.Name} has the driver ${network.Driver}; only bridge networks can be made again so far.`,
@@ -82,7 +82,7 @@ function checkNetwork(
         'subnet-overlap',
         `The subnet ${subnet} of network ${network.Name} overlaps with ${subnetsOf(other).join(', ')} of network ${other.Name} on ${target.name}.`,
         `Use that one: --map-network ${network.Name}=${other.Name}`,
-        `Or remove it there: docker --context ${target.name} network rm ${other.Name}`,
+        `Or remove it there: ${dockerFor(target.name)} network rm ${other.Name}`,
       )
     }
   }
@@ -105,7 +105,7 @@ function checkAddresses(
         found.refuse(
           'address-taken',
           `The address ${address} of ${container} is taken on ${target.name} by ${holder} (network ${there.Name}).`,
-          `Free it there: docker --context ${target.name} network disconnect ${there.Name} ${holder}`,
+          `Free it there: ${dockerFor(target.name)} network disconnect ${there.Name} ${holder}`,
         )
       } else if (!subnetsOf(there).some((subnet) => contains(subnet, address))) {
         found.refuse(

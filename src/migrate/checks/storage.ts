@@ -1,6 +1,6 @@
 import type { ManifestMount } from '../../model/manifest.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, type Findings, findings, inGroup } from './check.ts'
+import { type Check, dockerFor, type Findings, findings, inGroup } from './check.ts'
 
 /** Every mount can be carried, or the user has said what to do with it; nothing on the target is in the way. */
 export const checkStorage: Check = (facts, { binds }) => {
@@ -11,7 +11,13 @@ export const checkStorage: Check = (facts, { binds }) => {
       else if (mount.kind === 'tmpfs') {
         found.warn('tmpfs', `What ${name} keeps in memory at ${mount.destination} (tmpfs) is lost.`)
       } else if (mount.kind === 'bind') checkBind(facts, name, mount, binds, found)
-      else if (mount.kind === 'other') {
+      else if (mount.kind === 'shared' && !ownerMoves(facts, mount)) {
+        found.refuse(
+          'volumes-from',
+          `${name} uses the volume ${mount.source} of a container that is not moved along.`,
+          'Name that container too: its volumes move with it.',
+        )
+      } else if (mount.kind === 'other') {
         found.refuse(
           'mount-kind',
           `${name} has a mount of type ${mount.type} at ${mount.destination}, which cannot be carried.`,
@@ -23,6 +29,13 @@ export const checkStorage: Check = (facts, { binds }) => {
   return found
 }
 
+/** Whether a container that moves along has this volume as its own. */
+function ownerMoves({ manifests }: Facts, { source }: ManifestMount): boolean {
+  return manifests.some(({ mounts }) =>
+    mounts.some((mount) => mount.kind !== 'shared' && mount.source === source),
+  )
+}
+
 type Finder = ReturnType<typeof findings>
 
 function checkVolume(facts: Facts, container: string, mount: ManifestMount, found: Finder): void {
@@ -32,7 +45,7 @@ function checkVolume(facts: Facts, container: string, mount: ManifestMount, foun
     found.refuse(
       'volume-exists',
       `${target.name} already has a volume named ${name}, which ${container} uses.`,
-      `If nobody needs it, remove it there: docker --context ${target.name} volume rm ${name}`,
+      `If nobody needs it, remove it there: ${dockerFor(target.name)} volume rm ${name}`,
     )
   }
   if (volume && volume.Driver !== 'local') {

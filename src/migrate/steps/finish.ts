@@ -1,11 +1,15 @@
+import { assertAllRun } from '../health.ts'
 import type { Step } from '../run.ts'
 import { removeAgents } from './agents.ts'
+import { assertAtRest } from './rest.ts'
 
 /** The commit point: both sides hold the same data, the target serves, the source is fenced. */
 export const commit: Step = {
   name: 'commit',
   commits: true,
-  async do() {
+  async do(run) {
+    await assertAtRest(run)
+    await assertAllRun(run)
     return undefined
   },
 }

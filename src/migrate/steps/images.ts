@@ -22,8 +22,9 @@ export const bringImages: Step = {
   async undo({ plan, target }) {
     for (const { image } of plan.containers) {
       if (image.action === 'present') continue
-      if (image.createFrom !== image.id) await target.images.remove(image.createFrom)
-      // Refused while another container uses the image; then it was not ours to remove.
+      // Under this name there may be another image by now; and an engine refuses to remove one that is in use.
+      const named = image.createFrom !== image.id && (await target.images.inspect(image.createFrom))
+      if (named && named.Id === image.id) await target.images.remove(image.createFrom).catch(() => {})
       if (image.action === 'transfer') await target.images.remove(image.id).catch(() => {})
     }
   },

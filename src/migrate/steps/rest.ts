@@ -1,3 +1,4 @@
+import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import type { Run, Step } from '../run.ts'
@@ -33,11 +34,7 @@ export const bringToRest: Step = {
     })
     run.times.restedFromMs = performance.now()
     for (const stage of runningStages(plan).toReversed()) {
-      await Promise.all(
-        stage.map(({ sourceId, rest }) =>
-          rest === 'freeze' ? source.containers.pause(sourceId) : source.containers.stop(sourceId),
-        ),
-      )
+      await allDone(stage.map((container) => rest(source, container)))
     }
     await assertAtRest(run)
     run.times.restedMs = performance.now()
@@ -45,14 +42,29 @@ export const bringToRest: Step = {
   },
   async undo(run) {
     const { plan, source, report } = run
-    for (const { sourceId, name, wasRunning } of plan.containers) {
-      if (!wasRunning) continue
+    for (const { sourceId, name } of runningStages(plan).flat()) {
       const now = await source.containers.inspect(sourceId)
       if (now?.State.Paused) await source.containers.unpause(sourceId)
-      else if (now && !now.State.Running) await source.containers.start(sourceId)
+      else if (!now?.State.Running) await source.containers.start(sourceId)
       report({ type: 'note', message: `${name} runs on ${source.name} again` })
     }
   },
+}
+
+/** Stops or freezes one container. A request that broke off is repeated: what it began must end before anything else. */
+async function rest({ containers }: Engine, { sourceId, rest }: ContainerPlan): Promise<void> {
+  if (rest === 'freeze') return containers.pause(sourceId)
+  try {
+    await containers.stop(sourceId)
+  } catch {
+    await containers.stop(sourceId)
+  }
+}
+
+/** Waits for all requests, also when one of them fails: none may still be on its way when a rollback begins. */
+export async function allDone(requests: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(requests))
+    if (outcome.status === 'rejected') throw outcome.reason
 }
 
 /** The containers that ran when the plan was made, stage by stage in the order in which they start. */

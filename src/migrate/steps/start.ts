@@ -1,7 +1,7 @@
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Step } from '../run.ts'
-import { assertAtRest, runningStages } from './rest.ts'
+import { allDone, assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
 export const startTarget: Step = {
@@ -12,7 +12,7 @@ export const startTarget: Step = {
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
     for (const stage of runningStages(plan)) {
-      await Promise.all(stage.map(({ name }) => target.containers.start(name)))
+      await allDone(stage.map(({ name }) => target.containers.start(name)))
     }
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
@@ -20,9 +20,9 @@ export const startTarget: Step = {
   },
   async undo({ plan, target }) {
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
-    for (const { Id, State } of (await target.containers.list({ labels })).toReversed()) {
-      if (State === 'paused') await target.containers.unpause(Id)
-      await target.containers.stop(Id)
+    // Not stopped but removed: a start that is still on its way then finds nothing to start.
+    for (const { Id } of (await target.containers.list({ labels })).toReversed()) {
+      await target.containers.remove(Id, { volumes: true })
     }
   },
 }

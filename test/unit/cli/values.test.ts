@@ -11,7 +11,8 @@ t.test('rates are bytes a second, in powers of ten', async (t) => {
 })
 
 t.test('mappings are OLD=NEW', async (t) => {
-  t.strictSame(parseMapping(['a=b', 'c=d'], 'map-network'), { a: 'b', c: 'd' })
+  t.strictSame({ ...parseMapping(['a=b', 'c=d'], 'map-network') }, { a: 'b', c: 'd' })
+  t.equal(parseMapping([], 'map-network').constructor, undefined, 'no network is mapped by accident')
   for (const odd of ['a', '=b', 'a=', 'a=b=c'])
     t.throws(() => parseMapping([odd], 'map-network'), { code: 'usage' })
 })

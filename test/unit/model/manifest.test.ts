@@ -62,9 +62,9 @@ t.test('a MAC address counts as asked for only where the engine says that the us
 t.test('mounts are sorted by who asked for them', async (t) => {
   const { mounts } = manifest(
     container({
-      Config: { Volumes: { '/anonymous': {} } },
+      Config: { Volumes: { '/anonymous/': {} } },
       HostConfig: {
-        Binds: ['named:/data', '/srv:/srv:ro'],
+        Binds: ['named:/data/', '/srv:/srv:ro'],
         VolumesFrom: ['other'],
         Tmpfs: { '/run': '' },
         Mounts: [{ Type: 'volume', Target: '/nameless' }],

@@ -1,0 +1,46 @@
+import { check, cName, flags, lastErrno, system } from './system.ts'
+
+/** Reads one file at a time and knows where its holes are. */
+export class FileReader {
+  #descriptor = -1
+  #nextData = 0
+  #nextHole = 0
+
+  begin(descriptor: number): void {
+    this.#descriptor = descriptor
+    this.#nextData = 0
+    this.#nextHole = 0
+  }
+
+  /** A file that has become shorter reads as zeros there; its times tell, and the next round mends it. */
+  fill(buffer: Buffer, at: number, length: number, position: number): void {
+    let done = 0
+    while (done < length) {
+      const part = at + done === 0 ? buffer : buffer.subarray(at + done)
+      const read = check('pread', system.pread(this.#descriptor, part, length - done, position + done))
+      if (read === 0) break
+      done += read
+    }
+    if (done < length) buffer.fill(0, at + done, at + length)
+  }
+
+  /** Whether a whole block lies in a hole, by SEEK_DATA and SEEK_HOLE (lseek(2)). */
+  isHole(start: number, length: number): boolean {
+    if (start >= this.#nextHole && start >= this.#nextData) {
+      const data = system.lseek(this.#descriptor, start, flags.seekData)
+      this.#nextData = data < 0 ? Number.POSITIVE_INFINITY : data
+      const next = data < 0 ? data : system.lseek(this.#descriptor, data, flags.seekHole)
+      this.#nextHole = next < 0 ? Number.POSITIVE_INFINITY : next
+    }
+    return start + length <= this.#nextData
+  }
+}
+
+/** Opens a file for reading, or returns -1 when it has gone or become something else. */
+export function openFile(directory: number, name: string): number {
+  const buffer = cName(name)
+  let descriptor = system.openat(directory, buffer, flags.read | flags.noatime, 0)
+  if (descriptor < 0 && lastErrno() === 'EPERM') descriptor = system.openat(directory, buffer, flags.read, 0)
+  if (descriptor < 0 && ['ENOENT', 'ELOOP', 'ENXIO'].includes(lastErrno())) return -1
+  return check('openat', descriptor)
+}

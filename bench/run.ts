@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ProgressEvent } from '../src/model/progress.ts'
 import { dataSets, generate } from './data-sets.ts'
-import { clearEngines, openEngines, whyNoDataRoots } from './engines.ts'
+import { clearEngines, type Engines, openEngines, whyNoDataRoots } from './engines.ts'
 import { type Measurement, measureTwice, medianOf } from './measure.ts'
 import { methods as allMethods } from './methods/all.ts'
-import type { Method } from './methods/method.ts'
+import type { Job, Method } from './methods/method.ts'
 import { whyNoRsync } from './methods/rsync.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { circumstances, type Row, ratioToTar, table, writeResults } from './report.ts'
@@ -22,30 +22,17 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
   })
   await clearEngines()
   const facts = await circumstances()
-  const methods = await usable(allMethods.filter(({ name }) => options.only.includes(name)))
+  const methods = await usable(
+    engines,
+    allMethods.filter(({ name }) => options.only.includes(name)),
+  )
   const rows: Row[] = []
   const raw: Row[] = []
   for (const set of dataSets(options.scale).filter(({ name }) => options.sets.includes(name))) {
     if (interrupted) break
     say(`${set.name}: making ${set.description}`)
     await generate(set)
-    const ofSet: Row[] = []
-    for (let round = 1; round <= options.repeat; round++) {
-      for (const method of methods) {
-        if (interrupted) break
-        say(`${set.name}: ${method.name}${options.repeat > 1 ? ` (${round} of ${options.repeat})` : ''}`)
-        const measured = await measureTwice({ engines, set, scratch }, method, (message) => {
-          if (interrupted) return 'give up'
-          say(`FAILED: ${set.name} ${method.name}: ${message}`)
-          return 'retry'
-        })
-        if ('totalSeconds' in measured)
-          say(
-            `  ${measured.totalSeconds.toFixed(2)} s in all, ${measured.copySeconds.toFixed(2)} s for one copy`,
-          )
-        ofSet.push({ set: set.name, method: method.name, ...measured })
-      }
-    }
+    const ofSet = await measureSet({ engines, set, scratch }, methods, options.repeat)
     raw.push(...ofSet)
     rows.push(...methods.flatMap(({ name }) => rowOf(name, ofSet)))
     await clearEngines()
@@ -61,16 +48,40 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
   process.stdout.write(`${table(rows)}\n`)
   say(`\nwritten to ${path}`)
   return !rows.some((row) => 'error' in row)
+}
 
-  async function usable(wanted: Method[]): Promise<Method[]> {
-    const noRoots = await whyNoDataRoots(engines)
-    const noRsync = wanted.some(({ name }) => name === 'rsync') ? await whyNoRsync() : undefined
-    return wanted.filter((method) => {
-      const why = (method.needsDataRoots && noRoots) || (method.name === 'rsync' && noRsync)
-      if (why) say(`SKIPPED: ${method.name}: ${why}`)
-      return !why
-    })
+/** Measures all methods on one data set, so many times. */
+async function measureSet(job: Job, methods: readonly Method[], repeat: number): Promise<Row[]> {
+  const { set } = job
+  const ofSet: Row[] = []
+  for (let round = 1; round <= repeat; round++) {
+    for (const method of methods) {
+      if (interrupted) break
+      say(`${set.name}: ${method.name}${repeat > 1 ? ` (${round} of ${repeat})` : ''}`)
+      const measured = await measureTwice(job, method, (message) => {
+        if (interrupted) return 'give up'
+        say(`FAILED: ${set.name} ${method.name}: ${message}`)
+        return 'retry'
+      })
+      if ('totalSeconds' in measured)
+        say(
+          `  ${measured.totalSeconds.toFixed(2)} s in all, ${measured.copySeconds.toFixed(2)} s for one copy`,
+        )
+      ofSet.push({ set: set.name, method: method.name, ...measured })
+    }
   }
+  return ofSet
+}
+
+/** The methods that can run here; says which cannot, and why. */
+async function usable(engines: Engines, wanted: Method[]): Promise<Method[]> {
+  const noRoots = await whyNoDataRoots(engines)
+  const noRsync = wanted.some(({ name }) => name === 'rsync') ? await whyNoRsync() : undefined
+  return wanted.filter((method) => {
+    const why = (method.needsDataRoots && noRoots) || (method.name === 'rsync' && noRsync)
+    if (why) say(`SKIPPED: ${method.name}: ${why}`)
+    return !why
+  })
 }
 
 /** One row of the table for a method: the median of what succeeded, or the error. */

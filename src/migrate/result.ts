@@ -66,8 +66,17 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
       sourceAgent: Math.max(0, ...rounds.map(({ sourcePeakMemoryBytes }) => sourcePeakMemoryBytes)),
       targetAgent: Math.max(0, ...rounds.map(({ targetPeakMemoryBytes }) => targetPeakMemoryBytes)),
     },
-    warnings: plan.warnings,
+    warnings: [...plan.warnings, ...skippedAttributes(run)],
   }
+}
+
+/** Invariant: nothing hidden. SELinux labels belong to the host's policy, so the target's host sets its own. */
+function skippedAttributes({ rounds }: Run): Warning[] {
+  const skipped = (rounds.at(-1)?.trees ?? []).filter(({ skippedAttributes }) => skippedAttributes > 0)
+  return skipped.map(({ id, skippedAttributes }) => ({
+    code: 'selinux-labels',
+    message: `${skippedAttributes} files of ${id} have SELinux labels, which are not carried.`,
+  }))
 }
 
 async function movedContainer(run: Run, plan: Plan, target: Engine, name: string): Promise<MovedContainer> {

@@ -47,7 +47,7 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
   })
   process.stdout.write(`${table(rows)}\n`)
   say(`\nwritten to ${path}`)
-  return !rows.some((row) => 'error' in row)
+  return !raw.some((row) => 'error' in row)
 }
 
 /** Measures all methods on one data set, so many times. */

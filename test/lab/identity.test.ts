@@ -25,13 +25,9 @@ t.test('what docker inspect shows of a moved container is what it showed before'
   t.equal(result.containers.length, names.length)
 
   for (const name of names) {
-    const original = originals.get(name) as ContainerDocument
-    const copy = await inspected(lab.beta, name)
-    t.strictSame(
-      differences(anonymized(original), anonymized(copy), [...exceptions, ...ownExceptions(original)]),
-      [],
-      name,
-    )
+    const original = comparable(originals.get(name) as ContainerDocument)
+    const copy = comparable(await inspected(lab.beta, name))
+    t.strictSame(differences(original, copy, [...exceptions, ...ownExceptions(original)]), [], name)
     t.equal(copy.Config.Labels?.['wherry.migration'], result.id, `${name} is labelled`)
     const source = await inspected(lab.alpha, name)
     t.ok(source.State.Paused || !source.State.Running, `${name} does not run on the source any more`)
@@ -108,10 +104,11 @@ function ownExceptions(original: ContainerDocument): Exception[] {
   return allowed
 }
 
-/** The short id is one of a container's names on each network: a placeholder makes those of two containers comparable. */
-function anonymized(document: ContainerDocument): ContainerDocument {
+/** Without its short id, which is one of its names on each network, and with its mounts, which come in any order, sorted. */
+function comparable(document: ContainerDocument): ContainerDocument {
   const copy = structuredClone(document)
   const shortId = document.Id.slice(0, 12)
+  copy.Mounts.sort((a, b) => a.Destination.localeCompare(b.Destination))
   for (const endpoint of Object.values(copy.NetworkSettings.Networks)) {
     for (const field of ['Aliases', 'DNSNames'] as const) {
       // The original's host name is its short id, which the copy keeps as its host name, and so as a name, beside its own.

@@ -1,13 +1,8 @@
-import { Command, Flags, type Interfaces } from '@oclif/core'
+import { Command, Flags } from '@oclif/core'
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Report } from '../model/progress.ts'
 import { type ErrorReport, reportOf } from './error-report.ts'
 import { type Presenter, presenterFor } from './progress/presenter.ts'
-
-/** The parsed flags of a command, with the ones that every command has. */
-export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
-  (typeof BaseCommand)['baseFlags'] & T['flags']
->
 
 /**
  * What every wherry command does the same way: the result to stdout, progress to stderr, exactly one JSON document

@@ -66,7 +66,13 @@ export interface Requests {
     params: { round: number; trees: (TreeParams & { hasBase: boolean })[]; isFinal: boolean }
     result: { trees: { id: string; digest: string }[]; peakMemoryBytes: number }
   }
-  /** Makes a running round fail with `aborted`. */
+  /** Reads a whole tree as it is on the disk and makes its catalog: the digest is that of a round that sent it all. */
+  scanTree: { params: TreeParams; result: { digest: string; files: number; bytes: number } }
+  /** A piece of a tree's catalog, base64, from a byte offset on. */
+  readCatalog: { params: { id: string; offset: number }; result: { data: string; isLast: boolean } }
+  /** Gives an agent the catalog of the other, piece by piece: what the other side has. */
+  writeCatalog: { params: { id: string; offset: number; data: string; isLast: boolean }; result: object }
+  /** Makes a running round or scan fail with `aborted`. */
   abort: { params: { reason: string }; result: object }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, WherryError } from '../model/errors.ts'
 import { catalogPath, fitsTree, readSummary, removeCatalog } from './catalog.ts'
+import { readCatalogPiece, writeCatalogPiece } from './catalog-copy.ts'
 import { Channel } from './channel.ts'
 import { type DirectLink, dial, type Listener, listen } from './direct.ts'
 import { AgentError } from './errors.ts'
@@ -9,6 +10,7 @@ import { measureTree } from './measure.ts'
 import { probe } from './probe.ts'
 import { type Params, type Progress, protocolVersion, type RequestName, type Result } from './protocol.ts'
 import { ReceiveRound, WriteBacks } from './receive-round.ts'
+import { TreeScan } from './scan-tree.ts'
 import { SendRound } from './send-round.ts'
 
 /** Capabilities without which something would be left out silently or could not be set (capabilities(7)). */
@@ -33,7 +35,7 @@ export class AgentServer {
   readonly #writeBacks = new WriteBacks()
   #listener: Listener | undefined
   #direct: DirectLink | undefined
-  #round: SendRound | ReceiveRound | undefined
+  #round: SendRound | ReceiveRound | TreeScan | undefined
 
   /** `directory` is where catalogs are kept. */
   constructor(stream: FrameStream, directory: string) {
@@ -113,6 +115,12 @@ export class AgentServer {
       this.#stream.control({ event: 'receiving', round: params.round })
       return this.#run(new ReceiveRound(params, this.#channel, this.#directory, this.#writeBacks))
     },
+    scanTree: (params) => this.#run(new TreeScan(params, this.#directory)),
+    readCatalog: ({ id, offset }) => readCatalogPiece(catalogPath(this.#directory, id), offset),
+    writeCatalog: ({ id, ...piece }) => {
+      writeCatalogPiece(catalogPath(this.#directory, id), piece)
+      return {}
+    },
     abort: ({ reason }) => {
       this.#round?.abort(reason)
       return {}
@@ -125,7 +133,7 @@ export class AgentServer {
     return { address: link.address }
   }
 
-  async #run<T>(round: { run: () => Promise<T> } & (SendRound | ReceiveRound)): Promise<T> {
+  async #run<T>(round: { run: () => Promise<T> } & (SendRound | ReceiveRound | TreeScan)): Promise<T> {
     if (this.#round) throw new AgentError('protocol', 'a round is running')
     this.#round = round
     try {

@@ -83,6 +83,13 @@ export class Containers {
     await this.#call(`unpausing container ${id}`, () => this.#get(id).unpause())
   }
 
+  /** Ends a container at once, also a frozen one; fine if it has ended already. */
+  async kill(id: string): Promise<void> {
+    await this.#call(`killing container ${id}`, () => this.#get(id).kill()).catch((error) => {
+      if (!hasStatus(error, 409)) throw error
+    })
+  }
+
   /** Removes a container by force, with its anonymous volumes if told; fine if it is gone already. */
   async remove(id: string, { volumes = false } = {}): Promise<void> {
     await this.#call(`removing container ${id}`, () =>
@@ -91,6 +98,18 @@ export class Containers {
       // 409: the engine is removing it already, as it does with AutoRemove.
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
     })
+    await this.#untilGone(id)
+  }
+
+  /** Removes a container that does not run. @throws EngineRequestError with status 409 when it does. */
+  async removeStopped(id: string): Promise<void> {
+    await this.#call(`removing container ${id}`, () => this.#get(id).remove()).catch((error) => {
+      if (!hasStatus(error, 404)) throw error
+    })
+    await this.#untilGone(id)
+  }
+
+  async #untilGone(id: string): Promise<void> {
     // What it used can be removed only once it is really gone.
     for (let waitedMs = 0; await this.inspect(id); waitedMs += removalPollMs) {
       if (waitedMs >= removalTimeoutMs)

@@ -1,17 +1,22 @@
 import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Plan } from '../model/plan.ts'
+import { type Plan, planVersion } from '../model/plan.ts'
 import { stateDirectory } from '../platform/directories.ts'
-import { readJson, syncDirectory, writeFileAtomically } from '../platform/files.ts'
+import { syncDirectory } from '../platform/files.ts'
 
-/** One line of a journal. `at` is an ISO time. */
+/** One line of a journal. `at` is an ISO time. The format is described in docs/design/journal.md. */
 export type JournalRecord = { at: string } & (
+  | { type: 'plan'; plan: Plan }
+  /** A process begins to work on the migration. */
+  | { type: 'process'; command: string; pid: number; host: string }
   | { type: 'intent' | 'undo-intent' | 'undone'; step: string }
   | { type: 'done'; step: string; data?: Record<string, unknown> }
   | { type: 'failed'; step: string; message: string }
   /** The point of no return: from here on the container belongs to the target. */
   | { type: 'commit' }
-  | { type: 'end'; status: 'completed' | 'rolled-back' | 'needs-user' }
+  /** `left` names what could not be removed from an engine that did not answer. */
+  | { type: 'end'; status: 'completed' | 'rolled-back' | 'needs-user' | 'finished'; left?: string[] }
 )
 
 /** A record before it is given its time. */
@@ -21,13 +26,19 @@ export type NewRecord = JournalRecord extends infer Each
     : never
   : never
 
+/** What a journal says: its records up to the first that is not whole. */
+export interface JournalContent {
+  plan: Plan
+  records: JournalRecord[]
+}
+
 /** Where the journals of all migrations are, one directory each. */
 export function migrationsDirectory(): string {
   return join(stateDirectory(), 'migrations')
 }
 
 /**
- * The durable record of one migration: `plan.json` and `journal.jsonl`, appended to only. A record is on the disk when
+ * The durable record of one migration: `journal.jsonl`, appended to only, the plan first. A record is on the disk when
  * `append` returns: what it speaks of happens after that.
  */
 export class Journal {
@@ -37,14 +48,28 @@ export class Journal {
     this.#file = file
   }
 
-  static async create(plan: Plan): Promise<Journal> {
+  /** Begins a journal. @throws with code EEXIST where the migration has one. */
+  static async create(plan: Plan, command = 'migrate'): Promise<Journal> {
     const directory = join(migrationsDirectory(), plan.id)
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    await writeFileAtomically(join(directory, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
-    const file = await open(join(directory, 'journal.jsonl'), 'ax', 0o600)
+    const journal = new Journal(await open(join(directory, 'journal.jsonl'), 'ax', 0o600))
+    await journal.append({ type: 'plan', plan })
     await syncDirectory(directory)
     await syncDirectory(migrationsDirectory())
-    return new Journal(file)
+    await journal.#begin(command)
+    return journal
+  }
+
+  /** Goes on with a journal. What a power cut left of a last record is taken off first. */
+  static async reopen(id: string, command: string): Promise<Journal> {
+    const path = join(migrationsDirectory(), id, 'journal.jsonl')
+    const { wholeBytes } = parse(await readFile(path))
+    const file = await open(path, 'r+')
+    await file.truncate(wholeBytes)
+    await file.close()
+    const journal = new Journal(await open(path, 'a'))
+    await journal.#begin(command)
+    return journal
   }
 
   async append(record: NewRecord): Promise<void> {
@@ -55,19 +80,43 @@ export class Journal {
   async close(): Promise<void> {
     await this.#file.close()
   }
+
+  #begin(command: string): Promise<void> {
+    return this.append({ type: 'process', command, pid: process.pid, host: hostname() })
+  }
 }
 
-/** Reads a migration back. A last line that was cut off is left out: what it speaks of had not begun. */
-export async function readJournal(id: string): Promise<{ plan: Plan; records: JournalRecord[] } | undefined> {
-  const directory = join(migrationsDirectory(), id)
-  const plan = await readJson<Plan>(join(directory, 'plan.json'))
-  if (!plan) return undefined
-  const text = await readFile(join(directory, 'journal.jsonl'), 'utf8').catch(() => '')
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-  return { plan, records: lines.filter(Boolean).map((line) => JSON.parse(line) as JournalRecord) }
+/** Reads a migration back. Undefined where there is no journal, or none that holds its plan: then nothing had begun. */
+export async function readJournal(id: string): Promise<JournalContent | undefined> {
+  const content = await readFile(join(migrationsDirectory(), id, 'journal.jsonl')).catch(() => undefined)
+  return content && parseJournal(content)
 }
 
 /** The ids of all migrations that have a journal, oldest first. */
 export async function listMigrations(): Promise<string[]> {
   return (await readdir(migrationsDirectory()).catch(() => [])).sort()
+}
+
+/**
+ * The content of a journal, whatever a crash left of it: the records up to the first that is cut off or damaged. What a
+ * lost record spoke of had not begun, or is found on the engines.
+ */
+export function parseJournal(content: Buffer): JournalContent | undefined {
+  const [first, ...records] = parse(content).records
+  if (first?.type !== 'plan' || first.plan.version !== planVersion) return undefined
+  return { plan: first.plan, records }
+}
+
+function parse(content: Buffer): { records: JournalRecord[]; wholeBytes: number } {
+  const records: JournalRecord[] = []
+  let wholeBytes = 0
+  for (let end = content.indexOf(10); end >= 0; end = content.indexOf(10, end + 1)) {
+    try {
+      records.push(JSON.parse(content.toString('utf8', wholeBytes, end)))
+    } catch {
+      break
+    }
+    wholeBytes = end + 1
+  }
+  return { records, wholeBytes }
 }

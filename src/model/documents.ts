@@ -202,6 +202,8 @@ export interface ContainerSummary {
   Names: string[]
   Image: string
   ImageID: string
+  /** Seconds since 1970, by the engine's clock. */
+  Created: number
   State: string
   Labels: Record<string, string>
   Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[]

@@ -111,5 +111,5 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `fence`, `target`. */
+/** What a labelled object is for: `agent`, `lock`, `target`. */
 export const roleLabel = 'wherry.role'

@@ -1,0 +1,69 @@
+import type { JournalRecord } from './journal.ts'
+
+/** How far a migration came, by its journal. What is true is on the engines; this says what to look for. */
+export interface MigrationState {
+  /** `unfinished`: running just now, or it ended half-way and needs `resume` or `rollback`. */
+  status: 'unfinished' | 'completed' | 'rolled-back' | 'finished'
+  committed: boolean
+  /** Steps that were begun and not undone: what a rollback has to look at. */
+  begun: Set<string>
+  /** Whether it was being rolled back when the journal ends. */
+  rollingBack: boolean
+  /** Whether what the target's copy wrote is on the source again. */
+  carriedBack: boolean
+  /** The trees' digests after the final round, by tree; empty before it. */
+  finalDigests: Record<string, string>
+  /** What was left on an engine that did not answer. */
+  left: string[]
+  /** The process that worked on it last. */
+  process?: { pid: number; host: string }
+}
+
+/** Reads the state out of a journal's records. Any prefix of a journal gives the state at that moment. */
+export function stateOf(records: readonly JournalRecord[]): MigrationState {
+  const state: MigrationState = {
+    status: 'unfinished',
+    committed: false,
+    begun: new Set(),
+    rollingBack: false,
+    carriedBack: false,
+    finalDigests: {},
+    left: [],
+  }
+  for (const record of records) take(state, record)
+  return state
+}
+
+function take(state: MigrationState, record: JournalRecord): void {
+  switch (record.type) {
+    case 'process':
+      state.process = { pid: record.pid, host: record.host }
+      state.status = 'unfinished'
+      return
+    case 'intent':
+      state.begun.add(record.step)
+      if (record.step === 'start') state.carriedBack = false
+      return
+    case 'done':
+      if (record.step === 'carry-back') state.carriedBack = true
+      if (record.step === 'final-round') state.finalDigests = digestsIn(record.data)
+      return
+    case 'undo-intent':
+      state.rollingBack = true
+      return
+    case 'undone':
+      state.begun.delete(record.step)
+      return
+    case 'commit':
+      state.committed = true
+      return
+    case 'end':
+      state.status = record.status === 'needs-user' ? 'unfinished' : record.status
+      state.left = record.left ?? []
+  }
+}
+
+function digestsIn(data: Record<string, unknown> | undefined): Record<string, string> {
+  const trees = (data?.trees ?? []) as { id: string; targetDigest: string }[]
+  return Object.fromEntries(trees.map(({ id, targetDigest }) => [id, targetDigest]))
+}

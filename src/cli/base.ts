@@ -1,5 +1,7 @@
+import { createInterface } from 'node:readline/promises'
 import { Command, Flags } from '@oclif/core'
 import { Chalk, type ChalkInstance } from 'chalk'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type ErrorReport, reportOf } from './error-report.ts'
 import { type Presenter, presenterFor } from './progress/presenter.ts'
@@ -45,13 +47,17 @@ export abstract class BaseCommand extends Command {
     this.#presenter = undefined
   }
 
-  /** Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step. */
-  protected async interruptible<T>(action: () => Promise<T>): Promise<T> {
+  /**
+   * Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step. A second signal leaves a
+   * migration as it is, where `migration` tells its id, for `wherry migration resume` (exit 5).
+   */
+  protected async interruptible<T>(
+    action: () => Promise<T>,
+    migration: () => string | undefined = () => undefined,
+  ): Promise<T> {
     const interrupt = (signal: NodeJS.Signals) => {
-      const again = this.#interrupt.signal.aborted
-      const message = again
-        ? `${signal}: still putting everything back`
-        : `${signal}: stopping and putting everything back`
+      if (this.#interrupt.signal.aborted) return this.#leave(signal, migration())
+      const message = `${signal}: stopping and putting everything back. Once more leaves it as it is.`
       this.report({ type: 'warning', code: 'interrupted', message })
       this.#interrupt.abort(signal)
     }
@@ -64,6 +70,43 @@ export abstract class BaseCommand extends Command {
     } finally {
       for (const signal of signals) process.off(signal, interrupt)
     }
+  }
+
+  /** Ends the process at once. The journal and the lock say what was going on. */
+  #leave(signal: NodeJS.Signals, migration: string | undefined): void {
+    const error = migration
+      ? new WherryError(
+          'left-unfinished',
+          exitCodes.needsUser,
+          `${signal} again: migration ${migration} was left as it is.`,
+          {
+            suggestions: [
+              `Put the source back: wherry migration rollback ${migration}`,
+              `Or go on: wherry migration resume ${migration}`,
+            ],
+            data: { migration },
+          },
+        )
+      : new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.')
+    void this.catch(error).then(() => process.exit(error.exitCode))
+  }
+
+  /**
+   * Asks before something that cannot be taken back. `yes` answers for the user.
+   * @throws WherryError `not-confirmed` (exit 3) on any other answer, and where there is no terminal to ask on.
+   */
+  protected async confirm(question: string, yes: boolean): Promise<void> {
+    if (yes) return
+    const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
+    if (canAsk) {
+      this.endProgress()
+      const terminal = createInterface({ input: process.stdin, output: process.stderr })
+      const answer = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())
+      if (/^y(es)?$/i.test(answer.trim())) return
+    }
+    throw new WherryError('not-confirmed', exitCodes.refused, canAsk ? 'Nothing was changed.' : question, {
+      suggestions: canAsk ? [] : ['To say yes: --yes'],
+    })
   }
 
   override async catch(error: Error): Promise<void> {

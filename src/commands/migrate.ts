@@ -93,7 +93,15 @@ export default class Migrate extends BaseCommand {
       this.log(describePlan(plan, this.colours))
       return plan
     }
-    const result = await this.interruptible(() => migrate(request))
+    let id: string | undefined
+    const onBegin = (begun: string) => {
+      id = begun
+      this.report({ type: 'note', message: `migration ${id}` })
+    }
+    const result = await this.interruptible(
+      () => migrate({ ...request, onBegin }),
+      () => id,
+    )
     this.endProgress()
     this.log(describeResult(result, this.colours))
     return result

@@ -1,7 +1,7 @@
 import Docker from 'dockerode'
 import { messageOf } from '../model/errors.ts'
 import { type EngineAddress, resolveEngine } from './address.ts'
-import { Engine } from './engine.ts'
+import { Engine, type EngineInfo } from './engine.ts'
 import { unreachable } from './failures.ts'
 import { openSshTunnel } from './ssh.ts'
 
@@ -31,6 +31,17 @@ export async function connectEngine(name?: string): Promise<Engine> {
     await close()
     throw unreachable(address, error)
   }
+}
+
+/**
+ * Stands in for an engine that cannot be reached, where work goes on without it: every request throws `absence`.
+ * `id` is the engine's own id, as it was known.
+ */
+export async function absentEngine(name: string, id: string, absence: Error): Promise<Engine> {
+  const info = { ID: id, Driver: '', Architecture: '', DockerRootDir: '' } as EngineInfo
+  const address = await resolveEngine(name).catch(() => ({ name, url: new URL('unix:///') }))
+  const facts = { address, version: '', apiVersion: '', info, close: async () => {}, absence }
+  return new Engine(new Docker({ socketPath: '/' }), facts)
 }
 
 async function transportFor(

@@ -46,6 +46,8 @@ export class Engine {
   readonly images: Images
   readonly networks: Networks
   readonly volumes: Volumes
+  /** It did not answer, and every request says so: for work that can be done without it. */
+  readonly isAbsent: boolean
   readonly #close: () => Promise<void>
 
   constructor(
@@ -56,6 +58,8 @@ export class Engine {
       apiVersion: string
       info: EngineInfo
       close: () => Promise<void>
+      /** Why there is no answer, for an engine that stands in for one that cannot be reached. */
+      absence?: Error
     },
   ) {
     this.name = facts.address.name
@@ -64,7 +68,9 @@ export class Engine {
     this.apiVersion = facts.apiVersion
     this.info = facts.info
     this.#close = facts.close
+    this.isAbsent = facts.absence !== undefined
     const call: EngineCall = async (what, request) => {
+      if (facts.absence) throw facts.absence
       try {
         return await request()
       } catch (error) {

@@ -1,107 +1,94 @@
 import { type ExitCode, exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import { dockerFor } from './checks/check.ts'
-import type { Journal, NewRecord } from './journal.ts'
+import type { Journal } from './journal.ts'
+import { patiently } from './patience.ts'
+import { type RolledBack, rollBack } from './rollback.ts'
 import type { Run, Step } from './run.ts'
 
 /**
  * Does the steps in order, each journalled before and after. Before the commit point a failure undoes, newest first,
  * everything that was begun; after it the migration stands, and what is left over is the user's to see to.
- * @throws WherryError with exit code 4, 8 or 130 when rolled back, 5 when something could not be undone or finished.
+ * @throws WherryError with exit code 4, 8 or 130 when rolled back, 5 when something could not be undone or finished, 6 when
+ * another run has taken over.
  */
 export async function execute(steps: readonly Step[], run: Run, journal: Journal): Promise<void> {
-  const begun: Step[] = []
-  let committed = false
   for (const step of steps) {
     try {
       // Once the target serves, clients may have been promised things: from there the way is forward.
-      if (!committed && !step.commits) run.signal.throwIfAborted()
-      await journal.append({ type: 'intent', step: step.name })
-      begun.push(step)
-      const data = await step.do(run)
-      await journal.append({ type: 'done', step: step.name, ...(data ? { data } : {}) })
-      if (step.commits) {
-        await journal.append({ type: 'commit' })
-        committed = true
-      }
+      if (!run.state.committed && !step.commits) run.signal.throwIfAborted()
+      await doStep(step, run, journal)
     } catch (error) {
-      await note(journal, { type: 'failed', step: step.name, message: messageOf(error) })
-      if (committed) throw await unfinished(run, journal, step, error)
-      await rollBack(begun, run, journal, error)
-      throw rolledBack(run, step, error)
+      await journal.note({ type: 'failed', step: step.name, message: messageOf(error) })
+      if (isLockLost(error)) throw error
+      if (run.state.committed) throw await unfinished(run, journal, step, error)
+      throw rolledBack(run, step, error, await rollBack(steps, run, journal, error))
     }
   }
-  await note(journal, { type: 'end', status: 'completed' })
 }
 
-/** Writes a record where it can be written. A journal that cannot must not keep the source from being put back. */
-async function note(journal: Journal, record: NewRecord): Promise<void> {
-  await journal.append(record).catch(() => {})
+async function doStep(step: Step, run: Run, journal: Journal): Promise<void> {
+  const { committed } = run.state
+  if (!committed) for (const lock of run.locks) await lock.assertHeld()
+  await journal.append({ type: 'intent', step: step.name })
+  run.state.begun.add(step.name)
+  const data = await (committed ? patiently(run.report, () => step.do(run)) : step.do(run))
+  await journal.append({ type: 'done', step: step.name, ...(data ? { data } : {}) })
+  if (!step.commits) return
+  await journal.append({ type: 'commit' })
+  run.state.committed = true
 }
 
-async function rollBack(begun: readonly Step[], run: Run, journal: Journal, cause: unknown): Promise<void> {
-  run.report({ type: 'phase', phase: 'rollback', message: `rolling back: ${firstLine(cause)}` })
-  for (const step of begun.toReversed()) {
-    if (!step.undo) continue
-    try {
-      await note(journal, { type: 'undo-intent', step: step.name })
-      await step.undo(run)
-      await note(journal, { type: 'undone', step: step.name })
-    } catch (error) {
-      // Going on could start the source while the target still runs: stop here.
-      await note(journal, { type: 'end', status: 'needs-user' })
-      throw new WherryError(
-        'rollback-failed',
-        exitCodes.needsUser,
-        `${firstLine(cause)} Rolling back stopped at "${step.name}": ${messageOf(error)}`,
-        {
-          cause: error,
-          suggestions: whatToLookAt(run),
-          data: { migration: run.plan.id, step: step.name, reason: messageOf(cause) },
-        },
-      )
-    }
-  }
-  await note(journal, { type: 'end', status: 'rolled-back' })
+function isLockLost(error: unknown): boolean {
+  return error instanceof WherryError && error.code === 'lock-lost'
 }
 
 async function unfinished(run: Run, journal: Journal, step: Step, error: unknown): Promise<WherryError> {
-  await note(journal, { type: 'end', status: 'needs-user' })
+  await journal.note({ type: 'end', status: 'needs-user' })
+  const { plan } = run
   return new WherryError(
     'not-finished',
     exitCodes.needsUser,
     `The move is committed and the target runs, but "${step.name}" failed: ${messageOf(error)}`,
-    { cause: error, suggestions: whatToLookAt(run), data: { migration: run.plan.id, step: step.name } },
+    {
+      cause: error,
+      suggestions: [`When both engines answer: wherry migration resume ${plan.id}`],
+      data: { migration: plan.id, step: step.name },
+    },
   )
 }
 
-function rolledBack(run: Run, step: Step, error: unknown): WherryError {
+function rolledBack(run: Run, step: Step, error: unknown, { left, where }: RolledBack): WherryError {
   const interrupted = run.signal.aborted
   const code: ExitCode = interrupted
     ? exitCodes.interrupted
     : error instanceof WherryError && error.exitCode === exitCodes.notVerified
       ? exitCodes.notVerified
       : exitCodes.rolledBack
-  const names = run.plan.containers.map(({ name }) => name).join(', ')
-  const message = interrupted
-    ? `Interrupted. Everything is back as it was: ${names} on ${run.source.name}.`
-    : `${firstLine(error)} Everything is back as it was: ${names} on ${run.source.name}.`
   const known = error instanceof WherryError ? error : undefined
-  return new WherryError(interrupted ? 'interrupted' : (known?.code ?? 'rolled-back'), code, message, {
-    cause: error,
-    suggestions: interrupted ? [] : (known?.suggestions ?? []),
-    data: { ...known?.data, migration: run.plan.id, step: step.name, rolledBack: true },
-  })
+  return new WherryError(
+    interrupted ? 'interrupted' : (known?.code ?? 'rolled-back'),
+    code,
+    `${interrupted ? 'Interrupted.' : firstLine(error)} ${where}`,
+    {
+      cause: error,
+      suggestions: [
+        ...(interrupted ? [] : (known?.suggestions ?? [])),
+        ...(left.length > 0 ? leftOver(run, left) : []),
+      ],
+      data: { ...known?.data, migration: run.plan.id, step: step.name, rolledBack: true, left },
+    },
+  )
 }
 
-function whatToLookAt({ plan, source, target }: Run): string[] {
+function leftOver({ plan, target }: Run, left: readonly string[]): string[] {
   return [
+    `Not taken away, because an engine did not answer: ${left.join(', ')}. When it is back: wherry migration rollback ${plan.id}`,
     `See what is there: ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
-    `The source: ${dockerFor(source.name)} ps -a`,
-    'Never start a container on one engine before you have made sure that it does not run on the other.',
   ]
 }
 
-function firstLine(error: unknown): string {
+/** The first line of an error's message, as a sentence. */
+export function firstLine(error: unknown): string {
   const line = messageOf(error).split('\n')[0] ?? ''
   return /[.!?]$/.test(line) ? line : `${line}.`
 }

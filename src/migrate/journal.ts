@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Plan, planVersion } from '../model/plan.ts'
@@ -60,6 +60,13 @@ export class Journal {
     return journal
   }
 
+  /** Begins a journal anew for a migration whose journal is gone or unreadable; what there was of it is kept beside it. */
+  static async replace(plan: Plan, command: string): Promise<Journal> {
+    const path = join(migrationsDirectory(), plan.id, 'journal.jsonl')
+    await rename(path, `${path}.damaged-${Date.now()}`).catch(() => {})
+    return Journal.create(plan, command)
+  }
+
   /** Goes on with a journal. What a power cut left of a last record is taken off first. */
   static async reopen(id: string, command: string): Promise<Journal> {
     const path = join(migrationsDirectory(), id, 'journal.jsonl')
@@ -75,6 +82,11 @@ export class Journal {
   async append(record: NewRecord): Promise<void> {
     await this.#file.appendFile(`${JSON.stringify({ at: new Date().toISOString(), ...record })}\n`)
     await this.#file.datasync()
+  }
+
+  /** Writes a record where it can be written. A journal that cannot must not keep the source from being put back. */
+  async note(record: NewRecord): Promise<void> {
+    await this.append(record).catch(() => {})
   }
 
   async close(): Promise<void> {

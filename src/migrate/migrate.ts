@@ -1,12 +1,13 @@
 import type { Engine } from '../engine/engine.ts'
 import type { MigrateOptions, Plan } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
-import { execute } from './executor.ts'
+import { complete, withJournal } from './complete.ts'
 import { Journal } from './journal.ts'
+import { lockPlan } from './locking.ts'
 import { newMigrationId } from './plan.ts'
 import { preflight } from './preflight.ts'
-import { type MigrateResult, resultOf } from './result.ts'
-import type { Run, Step } from './run.ts'
+import type { MigrateResult } from './result.ts'
+import { newRun, type Step } from './run.ts'
 import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
@@ -26,6 +27,8 @@ export interface MigrateRequest {
   options: MigrateOptions
   report: Report
   signal: AbortSignal
+  /** Told the migration's id before anything changes. */
+  onBegin?: (id: string) => void
 }
 
 /** Makes the plan and changes nothing. @throws RefusedError with every reason not to begin. */
@@ -41,15 +44,16 @@ export async function migrate(request: MigrateRequest): Promise<MigrateResult> {
   const startedAtMs = performance.now()
   const plan = await preflight({ ...request, id: newMigrationId(new Date()), keepImages: true })
   for (const { code, message } of plan.warnings) request.report({ type: 'warning', code, message })
-  const { source, target, report, signal } = request
-  const run: Run = { plan, source, target, report, signal, rounds: [], bytesTransferred: 0, times: {} }
-  const journal = await Journal.create(plan)
-  try {
-    await execute(stepsOf(plan), run, journal)
-    return await resultOf(run, startedAtMs)
-  } finally {
-    await journal.close()
-  }
+  const locks = await lockPlan(request.source, plan)
+  const run = newRun({ ...request, plan, locks })
+  return withJournal(
+    run,
+    () => Journal.create(plan),
+    async (journal) => {
+      request.onBegin?.(plan.id)
+      return complete(run, journal, stepsOf(plan), startedAtMs)
+    },
+  )
 }
 
 /** The steps of a migration, in order. Everything before `commit` can be undone. */

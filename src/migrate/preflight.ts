@@ -6,6 +6,7 @@ import type { Manifest } from '../model/manifest.ts'
 import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
+import { assertNotLocked } from './locking.ts'
 import { planMigration } from './plan.ts'
 import { sourceMount } from './steps/agents.ts'
 
@@ -30,6 +31,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
   report({ type: 'phase', phase: 'preflight', message: `looking at ${source.name} and ${target.name}` })
   const createdAt = new Date().toISOString()
   const facts = await gatherFacts(source, target, names)
+  await assertNotLocked(source, facts.manifests)
   const first = planMigration(id, createdAt, facts, options)
   refuse(first.refusals)
   const brought: Engine[] = []

@@ -2,13 +2,15 @@ import type { Link } from '../agent/link.ts'
 import type { RoundResult } from '../agent/round.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { RunningAgent } from '../launch/agent.ts'
+import type { Lock } from '../launch/lock.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
+import { type MigrationState, stateOf } from './state.ts'
 
-/** The two agents of a migration and the way between them. */
+/** The two agents of a migration and the way between them. On the way back the target's agent is the sender. */
 export interface Agents {
-  source: RunningAgent
-  target: RunningAgent
+  sender: RunningAgent
+  receiver: RunningAgent
   link: Link
   /** The trees as both agents see them. */
   trees: { id: string; path: string }[]
@@ -22,9 +24,21 @@ export interface Run {
   readonly report: Report
   /** Aborted when the user wants out. Long steps watch it. */
   readonly signal: AbortSignal
+  /** One for each container that moves. */
+  readonly locks: readonly Lock[]
+  /** How far the migration had come when this process took it on, and has come since. */
+  readonly state: MigrationState
+  /** Whether an earlier process may have copied something already. */
+  readonly isResumed: boolean
+  /** What the target's copies wrote is given up, as the user said. */
+  readonly discard?: boolean
   agents?: Agents
   readonly rounds: RoundResult[]
   bytesTransferred: number
+  /** What a rollback could not take away because an engine did not answer. */
+  left: readonly string[]
+  /** Set when a rollback has waited in vain for an engine: it does not wait again. */
+  gaveUpWaiting?: boolean
   readonly times: {
     /** Milliseconds on the monotonic clock. */
     restedFromMs?: number
@@ -36,14 +50,33 @@ export interface Run {
 }
 
 /**
- * One undoable unit of work. `undo` must put right whatever `do` did or half did, judging by what is on the engines; it is
- * called also when `do` failed, and may be called by another process than the one that did it.
+ * One undoable unit of work. `do` looks first and leaves alone what is done already: it may follow a run that was killed in
+ * the middle of it. `undo` must put right whatever `do` did or half did, judging by what is on the engines; it is called also
+ * when `do` failed, and may be called by another process than the one that did it.
  */
 export interface Step {
   /** Stable, for the journal. */
   name: string
   do(run: Run): Promise<Record<string, unknown> | undefined>
   undo?(run: Run): Promise<void>
-  /** What follows this step is never undone: the container belongs to the target. */
+  /** What follows this step is never undone by itself: the container belongs to the target. */
   commits?: boolean
+  /** Without this undo no source copy may start, or none has started: a rollback must not go on past its failure. */
+  isVital?: boolean
+}
+
+/** What a run begins with. */
+export type RunParts = Pick<Run, 'plan' | 'source' | 'target' | 'report' | 'signal' | 'locks'> &
+  Partial<Pick<Run, 'state' | 'isResumed' | 'discard'>>
+
+export function newRun(parts: RunParts): Run {
+  return {
+    state: stateOf([]),
+    isResumed: false,
+    rounds: [],
+    left: [],
+    bytesTransferred: 0,
+    times: {},
+    ...parts,
+  }
 }

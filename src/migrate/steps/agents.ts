@@ -1,59 +1,82 @@
 import { openLink } from '../../agent/link.ts'
+import { relearn } from '../../agent/relearn.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { type AgentMount, type RunningAgent, startAgent, treePath } from '../../launch/agent.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { migrationLabel, type Plan, roleLabel, type TreePlan } from '../../model/plan.ts'
-import type { Run, Step } from '../run.ts'
+import type { Agents, Run, Step } from '../run.ts'
 
-/** Starts an agent on each engine and opens the way between them. */
+/** Starts an agent on each engine and opens the way between them. What an earlier run has copied is found again. */
 export const startAgents: Step = {
   name: 'agents',
   async do(run) {
-    const { plan, source, target, report } = run
-    const { reference: image } = await ensureAgentImage(source, [target], report)
-    await ensureAgentImage(target, [source], report)
+    await removeAgents(run)
+    const { report } = run
     report({ type: 'phase', phase: 'agents', message: 'starting agents' })
-    const mounts = await Promise.all(plan.trees.map((tree) => targetMount(target, plan, tree)))
-    const sourceAgent = await startAgent(source, {
-      image,
-      name: agentName(plan, 'source'),
-      labels: agentLabels(plan),
-      mounts: plan.trees.map(sourceMount),
-    })
-    const targetAgent = await startAgent(target, {
-      image,
-      name: agentName(plan, 'target'),
-      labels: agentLabels(plan),
-      mounts,
-    })
-    const link = await openLink({
-      source: sourceAgent.client,
-      target: targetAgent.client,
-      path: plan.options.path,
-      sourceAddresses: await addressesOf(source, sourceAgent),
-      targetAddresses: await addressesOf(target, targetAgent),
-      report,
-    })
-    const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
-    run.agents = { source: sourceAgent, target: targetAgent, link, trees }
-    return { link: link.kind, detail: link.detail }
+    const agents = await openAgents(run, 'forth')
+    run.agents = agents
+    if (run.isResumed) {
+      report({ type: 'phase', phase: 'relearn', message: `looking at what ${run.target.name} has already` })
+      await relearnTrees(agents)
+    }
+    return { link: agents.link.kind, detail: agents.link.detail }
   },
   undo: removeAgents,
 }
 
+/**
+ * Starts an agent on each engine, with the trees mounted, and joins them. `back`: the target's agent is to send, and only
+ * the source's trees can be written.
+ */
+export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise<Agents> {
+  const { plan, source, target, report } = run
+  const { reference: image } = await ensureAgentImage(source, [target], report)
+  await ensureAgentImage(target, [source], report)
+  const forth = direction === 'forth'
+  const start = (engine: Engine, side: string, mounts: AgentMount[]) =>
+    startAgent(engine, { image, name: `wherry-${plan.id}-${side}`, labels: agentLabels(plan), mounts })
+  const sourceAgent = await start(
+    source,
+    'source',
+    plan.trees.map((tree) => ({ ...sourceMount(tree), readOnly: forth })),
+  )
+  const targetMounts = await Promise.all(plan.trees.map((tree) => targetMount(target, plan, tree)))
+  const targetAgent = await start(
+    target,
+    'target',
+    targetMounts.map((mount) => ({ ...mount, readOnly: !forth })),
+  )
+  const ends = [
+    { agent: sourceAgent, addresses: await addressesOf(source, sourceAgent) },
+    { agent: targetAgent, addresses: await addressesOf(target, targetAgent) },
+  ] as const
+  const [from, to] = forth ? ends : ([ends[1], ends[0]] as const)
+  const link = await openLink({
+    source: from.agent.client,
+    target: to.agent.client,
+    path: plan.options.path,
+    sourceAddresses: from.addresses,
+    targetAddresses: to.addresses,
+    report,
+  })
+  const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
+  return { sender: from.agent, receiver: to.agent, link, trees }
+}
+
+/** Lets the sender know what the receiver has, when neither remembers: the next round sends only what differs. */
+export function relearnTrees({ sender, receiver, trees }: Agents): Promise<void> {
+  return relearn({ source: sender.client, target: receiver.client, trees })
+}
+
 /** Takes both agents away, whoever started them. */
 export async function removeAgents({ plan, source, target, agents }: Run): Promise<void> {
-  agents?.source.client.close()
-  agents?.target.client.close()
+  agents?.sender.client.close()
+  agents?.receiver.client.close()
   const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=agent`]
   for (const engine of [source, target]) {
     for (const { Id } of await engine.containers.list({ labels })) await engine.containers.remove(Id)
   }
-}
-
-function agentName({ id }: Plan, side: string): string {
-  return `wherry-${id}-${side}`
 }
 
 function agentLabels({ id }: Plan): Record<string, string> {

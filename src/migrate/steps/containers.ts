@@ -11,8 +11,11 @@ export const createContainers: Step = {
   async do({ plan, target }) {
     const ids: Record<string, string> = {}
     for (const { name, request, connections } of plan.containers) {
-      ids[name] = await target.containers.create(name, request)
+      const there = await target.containers.inspect(name)
+      const isOurs = there?.Config.Labels?.[migrationLabel] === plan.id
+      ids[name] = there && isOurs ? there.Id : await target.containers.create(name, request)
       for (const { network, endpoint } of connections) {
+        if (isOurs && there?.NetworkSettings.Networks[network]) continue
         await target.networks.connect(network, name, endpoint as EndpointRequest)
       }
     }

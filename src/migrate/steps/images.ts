@@ -8,7 +8,7 @@ export const bringImages: Step = {
     const { plan, target } = run
     const brought: string[] = []
     for (const { image } of plan.containers) {
-      if (image.action === 'transfer' && !brought.includes(image.id)) {
+      if (image.action === 'transfer' && !(await target.images.inspect(image.id))) {
         run.bytesTransferred += await transferImage(run, image)
         brought.push(image.id)
       }

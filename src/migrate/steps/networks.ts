@@ -6,8 +6,9 @@ export const createNetworks: Step = {
   name: 'networks',
   async do({ plan, target }) {
     const created: string[] = []
+    const ours = (await target.networks.list()).filter(({ Labels }) => Labels?.[migrationLabel] === plan.id)
     for (const { name, action, request } of plan.networks) {
-      if (action !== 'create') continue
+      if (action !== 'create' || ours.some(({ Name }) => Name === name)) continue
       await target.networks.create(request)
       created.push(name)
     }

@@ -15,10 +15,14 @@ export const fence: Step = {
     }
     return undefined
   },
-  async undo({ plan, source }) {
-    for (const { sourceId, manifest, restartPolicy } of plan.containers) {
+  isVital: true,
+  async undo(run) {
+    const { source } = run
+    for (const { sourceId, manifest, restartPolicy } of await present(run)) {
       if (!manifest.hostConfig.AutoRemove) await source.containers.setRestartPolicy(sourceId, restartPolicy)
     }
+    // An engine that was restarted meanwhile has not started what was fenced.
+    await startAgain(run)
   },
 }
 
@@ -40,20 +44,43 @@ export const bringToRest: Step = {
     run.times.restedMs = performance.now()
     return undefined
   },
-  async undo(run) {
-    const { plan, source, report } = run
-    for (const { sourceId, name } of runningStages(plan).flat()) {
-      const now = await source.containers.inspect(sourceId)
-      if (now?.State.Paused) await source.containers.unpause(sourceId)
-      else if (!now?.State.Running) await source.containers.start(sourceId)
-      report({ type: 'note', message: `${name} runs on ${source.name} again` })
-    }
-  },
+  isVital: true,
+  undo: startAgain,
 }
 
-/** Stops or freezes one container. A request that broke off is repeated: what it began must end before anything else. */
+/** Lets the source copies run on, those first that others depend on. One that somebody removed cannot. */
+async function startAgain(run: Run): Promise<void> {
+  const there = await present(run)
+  for (const container of runningStages(run.plan).flat()) {
+    if (!there.includes(container)) continue
+    const { sourceId, name } = container
+    const now = await run.source.containers.inspect(sourceId)
+    if (now?.State.Paused) await run.source.containers.unpause(sourceId)
+    else if (!now?.State.Running) await run.source.containers.start(sourceId)
+    else continue
+    run.report({ type: 'note', message: `${name} runs on ${run.source.name} again` })
+  }
+}
+
+/** The containers that are still on the source. */
+async function present({ plan, source }: Run): Promise<ContainerPlan[]> {
+  const documents = await Promise.all(
+    plan.containers.map(({ sourceId }) => source.containers.inspect(sourceId)),
+  )
+  return plan.containers.filter((_, index) => documents[index])
+}
+
+/**
+ * Stops or freezes one container; fine if it is at rest already. A request that broke off is repeated: what it began must end before
+ * anything else.
+ */
 async function rest({ containers }: Engine, { sourceId, rest }: ContainerPlan): Promise<void> {
-  if (rest === 'freeze') return containers.pause(sourceId)
+  const now = await containers.inspect(sourceId)
+  if (!now?.State.Running) return
+  if (rest === 'freeze') {
+    if (!now.State.Paused) await containers.pause(sourceId)
+    return
+  }
   try {
     await containers.stop(sourceId)
   } catch {

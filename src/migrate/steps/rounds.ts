@@ -16,8 +16,24 @@ export const preCopy: Step = {
       run.signal.throwIfAborted()
       await copyRound(run, false)
     }
+    // Nothing was done to the source yet: what somebody stopped meanwhile is not started again by a rollback.
+    if (!run.isResumed) await assertStillRunning(run)
     return { rounds: run.rounds.length }
   },
+}
+
+async function assertStillRunning({ plan, source }: Run): Promise<void> {
+  for (const { sourceId, name } of plan.containers.filter(({ wasRunning }) => wasRunning)) {
+    const now = await source.containers.inspect(sourceId)
+    if (now?.State.Running) continue
+    const what = now ? 'stopped' : 'removed'
+    throw new WherryError(
+      `source-${what}`,
+      exitCodes.rolledBack,
+      `${name} was ${what} on ${source.name} while it was being copied.`,
+      { suggestions: ['Find out who did it. A stopped container can be moved too: run it again.'] },
+    )
+  }
 }
 
 /** Copies what changed since the last round, with the source at rest, and compares both sides. */
@@ -43,7 +59,8 @@ export function anotherRound(
   return !before || last.bytesSent < before.bytesSent * noProgress
 }
 
-async function copyRound(run: Run, final: boolean): Promise<RoundResult> {
+/** One round between the run's agents, shown and counted. */
+export async function copyRound(run: Run, final: boolean): Promise<RoundResult> {
   const { agents, plan, report } = run
   if (!agents) throw new WherryError('no-agents', exitCodes.unexpected, 'The agents are not running.')
   const number = run.rounds.length + 1
@@ -58,13 +75,13 @@ async function copyRound(run: Run, final: boolean): Promise<RoundResult> {
   const estimate = number === 1 && plan.size?.complete ? { totalBytes: plan.size.bytes } : {}
   const callOff = () => {
     const reason = 'interrupted'
-    for (const { client } of [agents.source, agents.target])
+    for (const { client } of [agents.sender, agents.receiver])
       client.request('abort', { reason }).catch(() => {})
   }
   run.signal.addEventListener('abort', callOff, { once: true })
   const result = await runRound({
-    source: agents.source.client,
-    target: agents.target.client,
+    source: agents.sender.client,
+    target: agents.receiver.client,
     link: agents.link,
     trees: agents.trees,
     final,

@@ -18,6 +18,7 @@ export const startTarget: Step = {
     run.times.servingMs = await waitUntilServing(run)
     return undefined
   },
+  isVital: true,
   async undo({ plan, target }) {
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
     // Not stopped but removed: a start that is still on its way then finds nothing to start.

@@ -8,7 +8,9 @@ export const createVolumes: Step = {
   async do({ plan, target }) {
     for (const { name, driver, options, labels } of plan.volumes) {
       // Creating a volume that is there is no error to an engine, but it would be one to its owner.
-      if (await target.volumes.inspect(name)) {
+      const there = await target.volumes.inspect(name)
+      if (there?.Labels?.[migrationLabel] === plan.id) continue
+      if (there) {
         throw new RefusedError('volume-exists', `A volume named ${name} has appeared on ${target.name}.`)
       }
       await target.volumes.create({ Name: name, Driver: driver, DriverOpts: options, Labels: labels })

@@ -1,0 +1,95 @@
+import type { ChalkInstance } from 'chalk'
+import type { JournalRecord } from '../../migrate/journal.ts'
+import type { FinishResult } from '../../migrate/recovery/finish.ts'
+import type { Piece } from '../../migrate/recovery/pieces.ts'
+import type { RollbackResult } from '../../migrate/recovery/rollback.ts'
+import type { MigrationSummary } from '../../migrate/recovery/summary.ts'
+
+/** What a rollback did, for people. */
+export function describeRollback(
+  { message, left, totalSeconds }: RollbackResult,
+  colours: ChalkInstance,
+): string {
+  return [
+    `${colours.green('✔')} ${message}`,
+    `  total ${totalSeconds.toFixed(1)} s`,
+    ...(left.length > 0
+      ? [
+          `  ${colours.yellow('!')} Not taken away, because an engine did not answer: ${left.join(', ')}. Run it again later.`,
+        ]
+      : []),
+  ].join('\n')
+}
+
+/** What `finish` removed. */
+export function describeFinish({ removed, kept }: FinishResult, colours: ChalkInstance): string {
+  return [
+    `${colours.green('✔')} removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`,
+    ...removed.volumes.map((name) => `  volume ${name}`),
+    ...kept.map((name) => `  ${colours.yellow('!')} volume ${name} stays: another container uses it`),
+  ].join('\n')
+}
+
+/** All migrations, the newest last, and what engines were found to hold. */
+export function describeMigrations(
+  migrations: readonly MigrationSummary[],
+  pieces: readonly Piece[],
+  colours: ChalkInstance,
+): string {
+  const lines = migrations.map((summary) => oneLine(summary, colours))
+  if (migrations.length === 0) lines.push('No migration has been begun from here.')
+  for (const id of [...new Set(pieces.map(({ migration }) => migration))].sort()) {
+    const known = migrations.some((summary) => summary.id === id)
+    lines.push('', `${colours.bold(id)}${known ? '' : ' (begun elsewhere, or its journal is gone)'}`)
+    for (const { engine, kind, role, name, state, migration } of pieces) {
+      if (migration === id)
+        lines.push(`  ${engine}: ${kind} ${name} (${[role, state].filter(Boolean).join(', ')})`)
+    }
+    const lock = pieces.find(({ migration, role }) => migration === id && role === 'lock')
+    if (!known && lock) lines.push(`  → wherry migration rollback ${id} --from ${lock.engine}`)
+  }
+  return lines.join('\n')
+}
+
+/** One migration with its journal. */
+export function describeMigration(
+  summary: MigrationSummary,
+  records: readonly JournalRecord[],
+  colours: ChalkInstance,
+): string {
+  return [
+    oneLine(summary, colours),
+    ...records.map((record) => `  ${record.at}  ${whatHappened(record)}`),
+  ].join('\n')
+}
+
+function oneLine(
+  { id, status, containers, source, target, step, next }: MigrationSummary,
+  colours: ChalkInstance,
+): string {
+  const paint = { interrupted: colours.red, running: colours.cyan, completed: colours.green }
+  const shown = status === 'interrupted' ? `interrupted at "${step}"` : status
+  const colour = status in paint ? paint[status as keyof typeof paint] : colours.dim
+  return [
+    `${colours.bold(id)}  ${containers.join(', ')}  ${source} → ${target}  ${colour(shown)}`,
+    ...next.map((command) => `  → ${command}`),
+  ].join('\n')
+}
+
+function whatHappened(record: JournalRecord): string {
+  switch (record.type) {
+    case 'process':
+      return `${record.command} by process ${record.pid} on ${record.host}`
+    case 'failed':
+      return `${record.step} failed: ${record.message.split('\n')[0]}`
+    case 'end':
+      return `end: ${record.status}${record.left ? `, left: ${record.left.join(', ')}` : ''}`
+    case 'plan':
+    case 'commit':
+      return record.type
+    case 'intent':
+      return `${record.step} …`
+    default:
+      return `${record.step} ${record.type}`
+  }
+}

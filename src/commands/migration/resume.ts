@@ -1,0 +1,31 @@
+import { BaseCommand } from '../../cli/base.ts'
+import { engineNameFlags, migrationArg } from '../../cli/migration-flags.ts'
+import { describeResult } from '../../cli/present/result.ts'
+import { findMigration, withEngines } from '../../migrate/recovery/engines.ts'
+import { resume } from '../../migrate/recovery/resume.ts'
+import type { MigrateResult } from '../../migrate/result.ts'
+
+export default class MigrationResume extends BaseCommand {
+  static override summary = 'Go on with a migration that ended half-way.'
+  static override description =
+    'Looks at both engines and does what is still to be done. What has arrived is not sent again. A failure before the target serves puts the source back.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> 20260101-120000-ab12',
+    '<%= config.bin %> <%= command.id %> db',
+  ]
+  static override args = { migration: migrationArg }
+  static override flags = engineNameFlags
+
+  async run(): Promise<MigrateResult> {
+    const { args, flags } = await this.parse(MigrationResume)
+    const content = await findMigration(args.migration, flags.from)
+    const { report, interrupted: signal } = this
+    const result = await this.interruptible(
+      () => withEngines(content, flags, (engines) => resume({ ...engines, content, report, signal })),
+      () => content.plan.id,
+    )
+    this.endProgress()
+    this.log(describeResult(result, this.colours))
+    return result
+  }
+}

@@ -1,0 +1,52 @@
+import { WherryError } from '../model/errors.ts'
+import { execute } from './executor.ts'
+import type { Journal } from './journal.ts'
+import { releaseAll } from './locking.ts'
+import { patiently } from './patience.ts'
+import { type MigrateResult, resultOf } from './result.ts'
+import type { Run, Step } from './run.ts'
+
+/**
+ * Works on a migration with its journal open. Its locks are given up when nothing is left to do; otherwise they stay, held by
+ * nobody, so that nobody begins something else with containers that are half-way.
+ */
+export async function withJournal<T>(
+  run: Run,
+  open: () => Promise<Journal>,
+  action: (journal: Journal) => Promise<T>,
+): Promise<T> {
+  let journal: Journal
+  try {
+    journal = await open()
+  } catch (error) {
+    // Nothing was begun.
+    await releaseAll(run.locks)
+    throw error
+  }
+  try {
+    const result = await action(journal)
+    if (run.left.length === 0) await patiently(run.report, () => releaseAll(run.locks))
+    return result
+  } catch (error) {
+    if (run.left.length === 0 && isRolledBack(error)) await releaseAll(run.locks).catch(() => {})
+    throw error
+  } finally {
+    await journal.close()
+  }
+}
+
+/** Does the given steps and ends the journal. */
+export async function complete(
+  run: Run,
+  journal: Journal,
+  steps: readonly Step[],
+  startedAtMs: number,
+): Promise<MigrateResult> {
+  await execute(steps, run, journal)
+  await journal.note({ type: 'end', status: 'completed' })
+  return resultOf(run, startedAtMs)
+}
+
+function isRolledBack(error: unknown): boolean {
+  return error instanceof WherryError && error.data.rolledBack === true
+}

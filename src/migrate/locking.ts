@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util'
+import { describeContainer } from '../engine/describe.ts'
+import type { Engine } from '../engine/engine.ts'
+import { agentImageReference } from '../launch/image.ts'
+import { findLock, Lock, lockedError, removeDeadLock } from '../launch/lock.ts'
+import { RefusedError } from '../model/errors.ts'
+import type { Manifest } from '../model/manifest.ts'
+import type { Plan } from '../model/plan.ts'
+import { planLabels } from './plan-label.ts'
+
+/** @throws WherryError `locked` when another run has one of the containers, or left it half-way. */
+export async function assertNotLocked(source: Engine, manifests: readonly Manifest[]): Promise<void> {
+  for (const { id } of manifests) {
+    const lock = await findLock(source, id)
+    if (lock) throw lockedError(source, lock)
+  }
+}
+
+/**
+ * Locks a plan's containers on the source, all or none, and makes sure that they are still what was planned for.
+ * @throws WherryError `locked`; RefusedError `source-changed` when one was changed while the plan was made.
+ */
+export async function lockPlan(source: Engine, plan: Plan): Promise<Lock[]> {
+  const locks = await acquireAll(source, plan)
+  try {
+    for (const { sourceId, name, manifest } of plan.containers) {
+      const now = await describeContainer(source, sourceId)
+      // Times and process numbers are no part of what was planned.
+      if (
+        isDeepStrictEqual(
+          { ...now, state: now.state.running },
+          { ...manifest, state: manifest.state.running },
+        )
+      )
+        continue
+      throw new RefusedError('source-changed', `${name} on ${source.name} was changed just now.`, {
+        suggestions: ['Try again.'],
+      })
+    }
+    return locks
+  } catch (error) {
+    await releaseAll(locks)
+    throw error
+  }
+}
+
+/**
+ * Takes over the locks of a run that ended half-way, or makes them where there are none.
+ * @throws WherryError `locked` while the other run lives.
+ */
+export async function takeOver(source: Engine, plan: Plan): Promise<Lock[]> {
+  for (const { sourceId } of plan.containers) {
+    const lock = await findLock(source, sourceId)
+    if (!lock) continue
+    // A newer migration of the same container is not ours to end.
+    if (lock.migration !== plan.id) throw lockedError(source, lock)
+    await removeDeadLock(source, lock)
+  }
+  return acquireAll(source, plan)
+}
+
+/** Gives all locks up. */
+export async function releaseAll(locks: readonly Lock[]): Promise<void> {
+  for (const lock of locks) await lock.release()
+}
+
+async function acquireAll(source: Engine, plan: Plan): Promise<Lock[]> {
+  const image = await agentImageReference()
+  const locks: Lock[] = []
+  try {
+    for (const { sourceId, name } of plan.containers) {
+      const container = { id: sourceId, name }
+      locks.push(
+        await Lock.acquire(source, { image, migration: plan.id, container, labels: planLabels(plan) }),
+      )
+    }
+    return locks
+  } catch (error) {
+    await releaseAll(locks).catch(() => {})
+    throw error
+  }
+}

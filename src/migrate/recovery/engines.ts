@@ -1,0 +1,101 @@
+import { absentEngine, connectEngine } from '../../engine/connect.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { findLocks } from '../../launch/lock.ts'
+import { EngineUnreachableError, RefusedError } from '../../model/errors.ts'
+import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
+import { stateOf } from '../state.ts'
+import { contentOfLock } from './rollback.ts'
+
+/** The two engines of a migration. */
+export interface Engines {
+  source: Engine
+  target: Engine
+}
+
+/** Under which names to reach the engines; those of the plan unless told. */
+export interface EngineNames {
+  from?: string | undefined
+  to?: string | undefined
+}
+
+/** Connects to both engines of a migration, and closes them afterwards. @throws EngineUnreachableError (exit 7). */
+export async function withEngines<T>(
+  { plan }: JournalContent,
+  { from = plan.source.engine, to = plan.target.engine }: EngineNames,
+  action: (engines: Engines) => Promise<T>,
+): Promise<T> {
+  await using source = await connectEngine(from)
+  await using target = await connectEngine(to)
+  return await action({ source, target })
+}
+
+/**
+ * The same for a rollback: it can do without the target where no copy can run or have run there, or where the user has made
+ * sure of that.
+ */
+export async function withEnginesForRollback<T>(
+  { plan, records }: JournalContent,
+  { from = plan.source.engine, to = plan.target.engine }: EngineNames,
+  targetIsDown: boolean,
+  action: (engines: Engines) => Promise<T>,
+): Promise<T> {
+  const { begun, carriedBack } = stateOf(records)
+  await using source = await connectEngine(from)
+  await using target = await connectEngine(to).catch((error) => {
+    if (!(error instanceof EngineUnreachableError)) throw error
+    if (!begun.has('start') || carriedBack || targetIsDown) return absentEngine(to, plan.target.id, error)
+    throw new EngineUnreachableError(error.code, error.message, {
+      suggestions: [
+        ...error.suggestions,
+        `A copy may run or have run there. If it is gone for good, and what it wrote with it: wherry migration rollback ${plan.id} --target-is-down --discard`,
+      ],
+      data: { ...error.data, migration: plan.id },
+      cause: error,
+    })
+  })
+  return await action({ source, target })
+}
+
+/**
+ * Finds a migration by its id, the beginning of one, or the name of a container: then the newest that moved it. One whose
+ * journal is not here is found by its lock on the engine `from`.
+ * @throws RefusedError `unknown-migration`.
+ */
+export async function findMigration(word: string, from?: string): Promise<JournalContent> {
+  const ids = await listMigrations()
+  const byId = ids.includes(word) ? [word] : ids.filter((id) => id.startsWith(word))
+  if (byId.length > 1) {
+    throw new RefusedError(
+      'ambiguous-migration',
+      `${byId.length} migrations begin with ${word}: ${byId.join(', ')}.`,
+    )
+  }
+  for (const id of byId.length === 1 ? byId : ids.toReversed()) {
+    const content = await readJournal(id)
+    if (content && (byId.length === 1 || content.plan.containers.some(({ name }) => name === word)))
+      return content
+  }
+  return (await findOnEngine(word, from)) ?? unknown(word)
+}
+
+async function findOnEngine(word: string, from: string | undefined): Promise<JournalContent | undefined> {
+  await using engine = await connectEngine(from).catch((error) => {
+    if (from !== undefined) throw error
+    return absentEngine('default', '', error)
+  })
+  if (engine.isAbsent) return undefined
+  const lock = (await findLocks(engine)).find(
+    ({ migration, container }) => migration === word || container.name === word,
+  )
+  return lock && contentOfLock(lock)
+}
+
+function unknown(word: string): never {
+  throw new RefusedError('unknown-migration', `No migration "${word}" is known here.`, {
+    suggestions: [
+      'See what there is: wherry migration list',
+      'Where its journal is gone, name the engine that the container was on: --from ENGINE',
+    ],
+    data: { migration: word },
+  })
+}

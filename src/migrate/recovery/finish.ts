@@ -1,0 +1,127 @@
+import type { Engine } from '../../engine/engine.ts'
+import { hasStatus } from '../../engine/failures.ts'
+import { RefusedError } from '../../model/errors.ts'
+import type { Plan } from '../../model/plan.ts'
+import type { Report } from '../../model/progress.ts'
+import { targetCopies } from '../carry-back.ts'
+import { withJournal } from '../complete.ts'
+import { Journal, type JournalContent } from '../journal.ts'
+import { takeOver } from '../locking.ts'
+import { newRun, type Run } from '../run.ts'
+import { stateOf } from '../state.ts'
+import { assertSameEngines } from './resume.ts'
+
+export interface FinishRequest {
+  content: JournalContent
+  source: Engine
+  target: Engine
+  report: Report
+  signal: AbortSignal
+  /** Asked before anything is removed, with what will be. What it throws ends the work. */
+  confirm: (removal: Removal) => Promise<void>
+}
+
+/** What `finish` takes away for good. */
+export interface Removal {
+  engine: string
+  containers: string[]
+  volumes: string[]
+}
+
+/** What `finish --json` prints. */
+export interface FinishResult {
+  id: string
+  status: 'finished'
+  removed: Removal
+  /** Volumes that stayed because another container uses them. */
+  kept: string[]
+}
+
+/**
+ * Removes the fenced copy on the source, and its volumes where nothing else uses them. The way back ends here.
+ * @throws RefusedError where the copy on the target is not there, or the one on the source runs.
+ */
+export async function finish(request: FinishRequest): Promise<FinishResult> {
+  const { content, source, target, confirm } = request
+  const { plan, records } = content
+  const state = stateOf(records)
+  assertCompleted(plan.id, state)
+  assertSameEngines(plan, source, target)
+  const run = newRun({ ...request, plan, locks: [], state })
+  await assertTargetCopies(run)
+  await confirm(await removalOf(plan, source))
+  const locks = await takeOver(source, plan)
+  return withJournal(
+    { ...run, locks },
+    () => Journal.reopen(plan.id, 'finish'),
+    async (journal) => {
+      await assertTargetCopies(run)
+      await journal.append({ type: 'intent', step: 'finish' })
+      const result = await remove(plan, source)
+      await journal.append({ type: 'end', status: 'finished' })
+      return result
+    },
+  )
+}
+
+function assertCompleted(id: string, { status, committed, begun }: ReturnType<typeof stateOf>): void {
+  // One that was killed while it finished may go on.
+  if (status === 'completed' || (committed && begun.has('finish') && status === 'unfinished')) return
+  const suggestions =
+    status === 'unfinished' ? [`First bring it to its end: wherry migration resume ${id}`] : []
+  throw new RefusedError('not-completed', `Migration ${id} cannot be finished: it is ${status}.`, {
+    suggestions,
+  })
+}
+
+async function assertTargetCopies(run: Run): Promise<void> {
+  const copies = await targetCopies(run)
+  const missing = run.plan.containers.filter(({ name }) => !copies.some(({ Name }) => Name === `/${name}`))
+  if (missing.length === 0) return
+  const names = missing.map(({ name }) => name).join(', ')
+  throw new RefusedError(
+    'copy-gone',
+    `${names} is not on ${run.target.name}: the copy on ${run.source.name} may be the only one, and stays.`,
+    {
+      suggestions: [`To run it there again: wherry migration rollback ${run.plan.id} --discard`],
+      data: { migration: run.plan.id },
+    },
+  )
+}
+
+async function removalOf(plan: Plan, source: Engine): Promise<Removal> {
+  const containers: string[] = []
+  for (const { sourceId, name } of plan.containers) {
+    const now = await source.containers.inspect(sourceId)
+    if (now?.State.Running && !now.State.Paused) {
+      throw new RefusedError(
+        'source-runs',
+        `${name} runs on ${source.name}: somebody started the fenced copy.`,
+        {
+          suggestions: ['Find out which copy has the data that you want before you remove either.'],
+        },
+      )
+    }
+    if (now) containers.push(name)
+  }
+  return { engine: source.name, containers, volumes: plan.volumes.map(({ name }) => name) }
+}
+
+async function remove(plan: Plan, source: Engine): Promise<FinishResult> {
+  const removed: Removal = { engine: source.name, containers: [], volumes: [] }
+  const kept: string[] = []
+  for (const { sourceId, name } of plan.containers) {
+    await source.containers.remove(sourceId, { volumes: true })
+    removed.containers.push(name)
+  }
+  for (const { name } of plan.volumes) {
+    try {
+      await source.volumes.remove(name)
+      removed.volumes.push(name)
+    } catch (error) {
+      if (!hasStatus(error, 409)) throw error
+      kept.push(name)
+    }
+  }
+  return { id: plan.id, status: 'finished', removed, kept }
+}

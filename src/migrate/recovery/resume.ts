@@ -1,0 +1,88 @@
+import type { Engine } from '../../engine/engine.ts'
+import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
+import type { Plan } from '../../model/plan.ts'
+import type { Report } from '../../model/progress.ts'
+import { everStarted, targetCopies } from '../carry-back.ts'
+import { complete, withJournal } from '../complete.ts'
+import { Journal, type JournalContent } from '../journal.ts'
+import { takeOver } from '../locking.ts'
+import { stepsOf } from '../migrate.ts'
+import type { MigrateResult } from '../result.ts'
+import { newRun, type Run, type Step } from '../run.ts'
+import { stateOf } from '../state.ts'
+
+export interface ResumeRequest {
+  content: JournalContent
+  source: Engine
+  target: Engine
+  report: Report
+  signal: AbortSignal
+}
+
+/**
+ * Goes on with a migration that ended half-way, from what is true on the engines: what is there is used, what arrived is not
+ * sent again, and a copy that has already run on the target is never written over.
+ * @throws like `migrate`; RefusedError where there is nothing to resume.
+ */
+export async function resume(request: ResumeRequest): Promise<MigrateResult> {
+  const startedAtMs = performance.now()
+  const { content, source, target } = request
+  const { plan, records } = content
+  const state = stateOf(records)
+  assertCanResume(plan, state)
+  assertSameEngines(plan, source, target)
+  const locks = await takeOver(source, plan)
+  const run = newRun({ ...request, plan, locks, state, isResumed: true })
+  return withJournal(
+    run,
+    () => Journal.reopen(plan.id, 'resume'),
+    async (journal) => {
+      return complete(run, journal, await stepsLeft(run), startedAtMs)
+    },
+  )
+}
+
+/** What is still to be done. */
+async function stepsLeft(run: Run): Promise<Step[]> {
+  const steps = stepsOf(run.plan)
+  const from = (name: string) => steps.slice(steps.findIndex((step) => step.name === name))
+  if (run.state.committed) return from('restore-policies')
+  // From its start on the copy holds the newest data: to copy once more would write over it.
+  const copies = await targetCopies(run)
+  return copies.some(everStarted) ? from('start') : steps
+}
+
+function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnType<typeof stateOf>): void {
+  const { id } = plan
+  if (status !== 'unfinished' && !(status === 'completed' && committed)) {
+    throw new RefusedError('nothing-to-resume', `Migration ${id} is over: it was ${status}.`, {
+      suggestions: [`See what it did: wherry migration show ${id}`],
+    })
+  }
+  if (rollingBack) {
+    throw new RefusedError('being-rolled-back', `Migration ${id} was being rolled back.`, {
+      suggestions: [`Bring that to its end: wherry migration rollback ${id}`],
+    })
+  }
+}
+
+/** @throws WherryError `other-engine` (exit 3) when a name now means another engine than the one in the plan. */
+export function assertSameEngines(plan: Plan, source: Engine, target?: Engine): void {
+  for (const [planned, engine] of [
+    [plan.source, source],
+    [plan.target, target],
+  ] as const) {
+    if (!engine || engine.info.ID === planned.id) continue
+    throw new WherryError(
+      'other-engine',
+      exitCodes.refused,
+      `${engine.name} is not the engine that migration ${plan.id} worked with.`,
+      {
+        suggestions: [
+          'Check what the Docker context points at. Under another name: --from ENGINE and --to ENGINE.',
+        ],
+        data: { engine: engine.name, expected: planned.id, found: engine.info.ID },
+      },
+    )
+  }
+}

@@ -1,0 +1,121 @@
+import type { Engine } from '../../engine/engine.ts'
+import { type FoundLock, findLocks } from '../../launch/lock.ts'
+import { RefusedError } from '../../model/errors.ts'
+import type { Report } from '../../model/progress.ts'
+import { withJournal } from '../complete.ts'
+import { Journal, type JournalContent, readJournal } from '../journal.ts'
+import { takeOver } from '../locking.ts'
+import { stepsOf } from '../migrate.ts'
+import { planIn } from '../plan-label.ts'
+import { rollBack } from '../rollback.ts'
+import { newRun } from '../run.ts'
+import { type MigrationState, stateOf } from '../state.ts'
+import { assertSameEngines } from './resume.ts'
+
+export interface RollbackRequest {
+  content: JournalContent
+  source: Engine
+  /** One that does not answer may be an absent one (see `absentEngine`). */
+  target: Engine
+  /** The user has made sure that nothing runs on the target any more. */
+  targetIsDown: boolean
+  /** Give up what the target's copy wrote instead of carrying it back. */
+  discard: boolean
+  report: Report
+  signal: AbortSignal
+}
+
+/** What a rollback prints with `--json`. */
+export interface RollbackResult {
+  id: string
+  status: 'rolled-back'
+  containers: { name: string; engine: string; id: string }[]
+  /** What could not be removed from an engine that did not answer. */
+  left: string[]
+  message: string
+  totalSeconds: number
+}
+
+/**
+ * Puts the containers back on the source: after a run that ended half-way, and also after a commit, as long as the fenced copy
+ * is there. What the target's copy wrote is carried back before it is removed.
+ */
+export async function rollBackMigration(request: RollbackRequest): Promise<RollbackResult> {
+  const startedAtMs = performance.now()
+  const { content, source, target, targetIsDown } = request
+  const { plan } = content
+  const state = stateOf(content.records)
+  assertSameEngines(plan, source, target.isAbsent ? undefined : target)
+  assertCanRollBack(plan.id, state, (await findLocks(source, plan.id)).length > 0)
+  await assertSourceCopies(request)
+  const locks = await takeOver(source, plan)
+  const run = newRun({ ...request, plan, locks, state, isResumed: true })
+  run.gaveUpWaiting = target.isAbsent
+  return withJournal(
+    run,
+    () => openJournal(content),
+    async (journal) => {
+      const steps = stepsOf(plan).map((step) =>
+        targetIsDown && step.name === 'start' ? { ...step, isVital: false } : step,
+      )
+      const { left, where } = await rollBack(steps, run, journal, undefined)
+      return {
+        id: plan.id,
+        status: 'rolled-back' as const,
+        containers: plan.containers.map(({ name, sourceId }) => ({
+          name,
+          engine: source.name,
+          id: sourceId,
+        })),
+        left,
+        message: where,
+        totalSeconds: Math.round(performance.now() - startedAtMs) / 1000,
+      }
+    },
+  )
+}
+
+/** What a lock tells when the journal is gone: the plan. Every step may have been begun; the engines show which. */
+export function contentOfLock({ labels }: FoundLock): JournalContent | undefined {
+  const plan = planIn(labels)
+  if (!plan) return undefined
+  const at = new Date().toISOString()
+  return { plan, records: stepsOf(plan).map(({ name }) => ({ at, type: 'intent', step: name })) }
+}
+
+async function openJournal({ plan, records }: JournalContent): Promise<Journal> {
+  if (await readJournal(plan.id)) return Journal.reopen(plan.id, 'rollback')
+  const journal = await Journal.replace(plan, 'rollback')
+  for (const { at: _, ...record } of records) await journal.append(record)
+  return journal
+}
+
+function assertCanRollBack(id: string, { status, left }: MigrationState, isLocked: boolean): void {
+  if (status === 'finished') {
+    throw new RefusedError('finished', `Migration ${id} is finished: the copy on the source is gone.`, {
+      suggestions: ['Move the container back instead: wherry migrate NAME --from TARGET --to SOURCE'],
+    })
+  }
+  // With its lock still there, it ended between its last step and giving that up.
+  if (status === 'rolled-back' && left.length === 0 && !isLocked) {
+    throw new RefusedError('nothing-to-roll-back', `Migration ${id} was rolled back already.`, {
+      suggestions: [`See what it did: wherry migration show ${id}`],
+    })
+  }
+}
+
+/** Nothing is taken away from the target when there is nothing to put back. */
+async function assertSourceCopies({ content, source }: RollbackRequest): Promise<void> {
+  const { plan, records } = content
+  const { begun } = stateOf(records)
+  if (!begun.has('start')) return
+  for (const { sourceId, name } of plan.containers) {
+    if (await source.containers.inspect(sourceId)) continue
+    throw new RefusedError('source-gone', `The fenced copy of ${name} is no longer on ${source.name}.`, {
+      suggestions: [
+        `Keep the one on the target: wherry migration resume ${plan.id}`,
+        `Or move it back: wherry migrate ${name} --from TARGET --to SOURCE`,
+      ],
+    })
+  }
+}

@@ -1,0 +1,65 @@
+import { hostname } from 'node:os'
+import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
+import { type MigrationState, stateOf } from '../state.ts'
+
+/** One migration, as `migration list` shows it. Times are ISO. */
+export interface MigrationSummary {
+  id: string
+  createdAt: string
+  /** `interrupted`: it ended half-way, and waits for `resume` or `rollback`. */
+  status: 'running' | 'interrupted' | 'completed' | 'rolled-back' | 'finished'
+  committed: boolean
+  /** The step that was begun last. */
+  step: string
+  containers: string[]
+  source: string
+  target: string
+  /** Commands that can follow, the likeliest first. */
+  next: string[]
+}
+
+/** All migrations that this machine has a journal of, oldest first. */
+export async function summaries(): Promise<MigrationSummary[]> {
+  const contents = await Promise.all((await listMigrations()).map((id) => readJournal(id)))
+  return contents.filter((content) => content !== undefined).map(summaryOf)
+}
+
+/** What a journal says about a migration. */
+export function summaryOf({ plan, records }: JournalContent): MigrationSummary {
+  const state = stateOf(records)
+  const status = state.status === 'unfinished' ? (isAlive(state) ? 'running' : 'interrupted') : state.status
+  const last = records.findLast((record) => 'step' in record)
+  return {
+    id: plan.id,
+    createdAt: plan.createdAt,
+    status,
+    committed: state.committed,
+    step: last && 'step' in last ? last.step : '',
+    containers: plan.containers.map(({ name }) => name),
+    source: plan.source.engine,
+    target: plan.target.engine,
+    next: nextCommands(plan.id, status, state),
+  }
+}
+
+function nextCommands(id: string, status: MigrationSummary['status'], state: MigrationState): string[] {
+  const command = (verb: string) => `wherry migration ${verb} ${id}`
+  if (status === 'interrupted') {
+    if (state.rollingBack) return [command('rollback')]
+    return state.committed ? [command('resume')] : [command('resume'), command('rollback')]
+  }
+  if (status === 'completed') return [command('finish'), command('rollback')]
+  if (status === 'rolled-back' && state.left.length > 0) return [command('rollback')]
+  return []
+}
+
+/** Whether the process that worked on it last is there still; of one on another machine it cannot be told. */
+function isAlive({ process: worker }: MigrationState): boolean {
+  if (!worker || worker.host !== hostname() || worker.pid === process.pid) return false
+  try {
+    process.kill(worker.pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,116 @@
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { carryBack } from './carry-back.ts'
+import { dockerFor } from './checks/check.ts'
+import type { Journal } from './journal.ts'
+import { patiently } from './patience.ts'
+import type { Run, Step } from './run.ts'
+
+/** How a rollback came out. */
+export interface RolledBack {
+  /** Steps that could not be undone because the target did not answer; nothing of them runs. */
+  left: string[]
+  /** One sentence: where the containers are now, by looking. */
+  where: string
+}
+
+/**
+ * Puts the source back: undoes, newest first, every step that was begun. Where a target copy has run, what it wrote is
+ * carried back before. An engine that does not answer is waited for. Without a target that never started anything the source
+ * still comes back: what lies there is named in `left`.
+ * @throws WherryError `rollback-failed` (exit 5) when the source could not be put back, or may not be.
+ */
+export async function rollBack(
+  steps: readonly Step[],
+  run: Run,
+  journal: Journal,
+  cause: unknown,
+): Promise<RolledBack> {
+  const why = cause === undefined ? 'as asked' : (messageOf(cause).split('\n')[0] ?? '')
+  run.report({ type: 'phase', phase: 'rollback', message: `rolling back: ${why}` })
+  const { begun } = run.state
+  await vital(run, journal, 'lock', cause, async () => {
+    for (const lock of run.locks) await lock.assertHeld()
+  })
+  if (begun.has('start')) {
+    await vital(run, journal, 'carry-back', cause, () => carryBack(run, journal))
+  }
+  const left: string[] = []
+  run.left = left
+  for (const step of steps.toReversed()) {
+    const { undo, name } = step
+    if (!undo || !begun.has(name)) continue
+    await journal.note({ type: 'undo-intent', step: name })
+    const undoing = () => undo.call(step, run)
+    if (step.isVital) await vital(run, journal, name, cause, undoing)
+    else if (!(await undone(run, undoing))) {
+      left.push(name)
+      continue
+    }
+    await journal.note({ type: 'undone', step: name })
+    begun.delete(name)
+  }
+  const where = await whereNow(run)
+  await journal.note({ type: 'end', status: 'rolled-back', ...(left.length > 0 ? { left } : {}) })
+  return { left, where }
+}
+
+/** Whether an undo that nothing depends on worked. One engine's long absence is waited for once, not for every step. */
+async function undone(run: Run, undo: () => Promise<void>): Promise<boolean> {
+  try {
+    await patiently(run.report, undo, run.gaveUpWaiting ? 0 : undefined)
+    return true
+  } catch (error) {
+    run.gaveUpWaiting = true
+    run.report({ type: 'warning', code: 'left-over', message: messageOf(error) })
+    return false
+  }
+}
+
+/** Does what a rollback cannot go on without. */
+async function vital(
+  run: Run,
+  journal: Journal,
+  step: string,
+  cause: unknown,
+  action: () => Promise<void>,
+): Promise<void> {
+  try {
+    await patiently(run.report, action)
+  } catch (error) {
+    await journal.note({ type: 'end', status: 'needs-user' })
+    if (error instanceof WherryError && error.exitCode === exitCodes.needsUser) throw error
+    const before = cause === undefined ? '' : `${messageOf(cause).split('\n')[0]} `
+    throw new WherryError(
+      'rollback-failed',
+      exitCodes.needsUser,
+      `${before}Rolling back stopped at "${step}": ${messageOf(error)}`,
+      {
+        cause: error,
+        suggestions: whatToDo(run),
+        data: { migration: run.plan.id, step, ...(cause === undefined ? {} : { reason: messageOf(cause) }) },
+      },
+    )
+  }
+}
+
+function whatToDo({ plan, source, target }: Run): string[] {
+  return [
+    `When both engines answer, put the source back: wherry migration rollback ${plan.id}`,
+    `Or go on with the move: wherry migration resume ${plan.id}`,
+    `See what is there: ${dockerFor(source.name)} ps -a; ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
+    'Never start a container by hand on one engine before you have made sure that it does not run on the other.',
+  ]
+}
+
+async function whereNow({ plan, source }: Run): Promise<string> {
+  const gone: string[] = []
+  const stopped: string[] = []
+  for (const { sourceId, name, wasRunning } of plan.containers) {
+    const now = await source.containers.inspect(sourceId).catch(() => undefined)
+    if (!now) gone.push(name)
+    else if (wasRunning && !now.State.Running) stopped.push(name)
+  }
+  if (gone.length > 0) return `${gone.join(', ')} is no longer on ${source.name}: somebody removed it.`
+  if (stopped.length > 0) return `${stopped.join(', ')} does not run on ${source.name}: somebody stopped it.`
+  return `Everything is back as it was: ${plan.containers.map(({ name }) => name).join(', ')} on ${source.name}.`
+}

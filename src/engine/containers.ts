@@ -59,8 +59,11 @@ export class Containers {
     })
   }
 
+  /** Fine if it runs already. */
   async start(id: string): Promise<void> {
-    await this.#call(`starting container ${id}`, () => this.#get(id).start())
+    await this.#call(`starting container ${id}`, () => this.#get(id).start()).catch((error) => {
+      if (!hasStatus(error, 304)) throw error
+    })
   }
 
   /** Stops with the container's own signal and timeout; fine if it has stopped already. Answers when it has ended. */

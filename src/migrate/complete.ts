@@ -3,8 +3,9 @@ import { execute } from './executor.ts'
 import type { Journal } from './journal.ts'
 import { releaseAll } from './locking.ts'
 import { patiently } from './patience.ts'
+import { stepsOf } from './procedure.ts'
 import { type MigrateResult, resultOf } from './result.ts'
-import type { Run, Step } from './run.ts'
+import type { Run } from './run.ts'
 
 /**
  * Works on a migration with its journal open. Its locks are given up when nothing is left to do; otherwise they stay, held by
@@ -35,14 +36,14 @@ export async function withJournal<T>(
   }
 }
 
-/** Does the given steps and ends the journal. */
+/** Does the migration's steps, from the one named `first` on, and ends the journal. */
 export async function complete(
   run: Run,
   journal: Journal,
-  steps: readonly Step[],
   startedAtMs: number,
+  first?: string,
 ): Promise<MigrateResult> {
-  await execute(steps, run, journal)
+  await execute(stepsOf(run.plan), run, journal, first)
   await journal.note({ type: 'end', status: 'completed' })
   return resultOf(run, startedAtMs)
 }

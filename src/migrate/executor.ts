@@ -6,13 +6,18 @@ import { type RolledBack, rollBack } from './rollback.ts'
 import type { Run, Step } from './run.ts'
 
 /**
- * Does the steps in order, each journalled before and after. Before the commit point a failure undoes, newest first,
+ * Does the steps in order, from the one named `first` on, each journalled before and after. Before the commit point a failure undoes, newest first,
  * everything that was begun; after it the migration stands, and what is left over is the user's to see to.
  * @throws WherryError with exit code 4, 8 or 130 when rolled back, 5 when something could not be undone or finished, 6 when
  * another run has taken over.
  */
-export async function execute(steps: readonly Step[], run: Run, journal: Journal): Promise<void> {
-  for (const step of steps) {
+export async function execute(
+  steps: readonly Step[],
+  run: Run,
+  journal: Journal,
+  first = steps[0]?.name,
+): Promise<void> {
+  for (const step of steps.slice(steps.findIndex(({ name }) => name === first))) {
     try {
       // Once the target serves, clients may have been promised things: from there the way is forward.
       if (!run.state.committed && !step.commits) run.signal.throwIfAborted()

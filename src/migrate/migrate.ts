@@ -7,17 +7,7 @@ import { lockPlan } from './locking.ts'
 import { newMigrationId } from './plan.ts'
 import { preflight } from './preflight.ts'
 import type { MigrateResult } from './result.ts'
-import { newRun, type Step } from './run.ts'
-import { startAgents } from './steps/agents.ts'
-import { makeBindDirectories } from './steps/bind-directories.ts'
-import { createContainers } from './steps/containers.ts'
-import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
-import { bringImages } from './steps/images.ts'
-import { createNetworks } from './steps/networks.ts'
-import { bringToRest, fence } from './steps/rest.ts'
-import { finalRound, preCopy } from './steps/rounds.ts'
-import { startTarget } from './steps/start.ts'
-import { createVolumes } from './steps/volumes.ts'
+import { newRun } from './run.ts'
 
 export interface MigrateRequest {
   source: Engine
@@ -51,27 +41,7 @@ export async function migrate(request: MigrateRequest): Promise<MigrateResult> {
     () => Journal.create(plan),
     async (journal) => {
       request.onBegin?.(plan.id)
-      return complete(run, journal, stepsOf(plan), startedAtMs)
+      return complete(run, journal, startedAtMs)
     },
   )
-}
-
-/** The steps of a migration, in order. Everything before `commit` can be undone. */
-export function stepsOf({ options }: Plan): Step[] {
-  return [
-    bringImages,
-    createNetworks,
-    createVolumes,
-    makeBindDirectories,
-    createContainers,
-    startAgents,
-    ...(options.mode === 'warm' ? [preCopy] : []),
-    fence,
-    bringToRest,
-    finalRound,
-    startTarget,
-    commit,
-    restorePolicies,
-    cleanUp,
-  ]
 }

@@ -6,10 +6,11 @@ import { everStarted, targetCopies } from '../carry-back.ts'
 import { complete, withJournal } from '../complete.ts'
 import { Journal, type JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
-import { stepsOf } from '../migrate.ts'
 import type { MigrateResult } from '../result.ts'
-import { newRun, type Run, type Step } from '../run.ts'
+import { newRun, type Run } from '../run.ts'
 import { stateOf } from '../state.ts'
+import { restorePolicies } from '../steps/finish.ts'
+import { startTarget } from '../steps/start.ts'
 
 export interface ResumeRequest {
   content: JournalContent
@@ -37,19 +38,17 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
     run,
     () => Journal.reopen(plan.id, 'resume'),
     async (journal) => {
-      return complete(run, journal, await stepsLeft(run), startedAtMs)
+      return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
   )
 }
 
-/** What is still to be done. */
-async function stepsLeft(run: Run): Promise<Step[]> {
-  const steps = stepsOf(run.plan)
-  const from = (name: string) => steps.slice(steps.findIndex((step) => step.name === name))
-  if (run.state.committed) return from('restore-policies')
+/** Where to go on: undefined means from the front, where each step finds what it has done already. */
+async function firstStepLeft(run: Run): Promise<string | undefined> {
+  if (run.state.committed) return restorePolicies.name
   // From its start on the copy holds the newest data: to copy once more would write over it.
   const copies = await targetCopies(run)
-  return copies.some(everStarted) ? from('start') : steps
+  return copies.some(everStarted) ? startTarget.name : undefined
 }
 
 function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnType<typeof stateOf>): void {

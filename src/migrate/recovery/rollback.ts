@@ -2,14 +2,21 @@ import type { Engine } from '../../engine/engine.ts'
 import { type FoundLock, findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
+import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import { Journal, type JournalContent, readJournal } from '../journal.ts'
 import { takeOver } from '../locking.ts'
 import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
-import { newRun } from '../run.ts'
+import { newRun, type Run } from '../run.ts'
 import { type MigrationState, stateOf } from '../state.ts'
+import { startAgents } from '../steps/agents.ts'
+import { createContainers } from '../steps/containers.ts'
+import { createNetworks } from '../steps/networks.ts'
+import { bringToRest, fence } from '../steps/rest.ts'
+import { startTarget } from '../steps/start.ts'
+import { createVolumes } from '../steps/volumes.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface RollbackRequest {
@@ -47,7 +54,6 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   const state = stateOf(content.records)
   assertSameEngines(plan, source, target.isAbsent ? undefined : target)
   assertCanRollBack(plan.id, state, (await findLocks(source, plan.id)).length > 0)
-  await assertSourceCopies(request)
   const locks = await takeOver(source, plan)
   const run = newRun({ ...request, plan, locks, state, isResumed: true })
   run.gaveUpWaiting = target.isAbsent
@@ -55,6 +61,8 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
     run,
     () => openJournal(content),
     async (journal) => {
+      await look(run)
+      await assertSourceCopies(run)
       const steps = stepsOf(plan).map((step) =>
         targetIsDown && step.name === 'start' ? { ...step, isVital: false } : step,
       )
@@ -104,11 +112,24 @@ function assertCanRollBack(id: string, { status, left }: MigrationState, isLocke
   }
 }
 
+/** Adds to what the journal says was begun what the engines show: the end of a journal can be lost. */
+async function look(run: Run): Promise<void> {
+  const { plan, source, target, state } = run
+  if (!target.isAbsent) {
+    for (const { name } of [createNetworks, createVolumes, createContainers, startAgents])
+      state.begun.add(name)
+    if ((await targetCopies(run)).some(everStarted)) state.begun.add(startTarget.name)
+  }
+  for (const { sourceId, restartPolicy } of plan.containers) {
+    const now = await source.containers.inspect(sourceId)
+    const isFenced = now && now.HostConfig.RestartPolicy?.Name !== restartPolicy.Name
+    if (isFenced || now?.State.Paused) for (const { name } of [fence, bringToRest]) state.begun.add(name)
+  }
+}
+
 /** Nothing is taken away from the target when there is nothing to put back. */
-async function assertSourceCopies({ content, source }: RollbackRequest): Promise<void> {
-  const { plan, records } = content
-  const { begun } = stateOf(records)
-  if (!begun.has('start')) return
+async function assertSourceCopies({ plan, source, state }: Run): Promise<void> {
+  if (!state.begun.has(startTarget.name)) return
   for (const { sourceId, name } of plan.containers) {
     if (await source.containers.inspect(sourceId)) continue
     throw new RefusedError('source-gone', `The fenced copy of ${name} is no longer on ${source.name}.`, {

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Engine } from '../../../src/engine/engine.ts'
+import type { Lock } from '../../../src/launch/lock.ts'
 import { execute } from '../../../src/migrate/executor.ts'
 import { Journal, readJournal } from '../../../src/migrate/journal.ts'
-import type { Run, Step } from '../../../src/migrate/run.ts'
-import { NotVerifiedError, type WherryError } from '../../../src/model/errors.ts'
+import { newRun, type Step } from '../../../src/migrate/run.ts'
+import { NotVerifiedError, WherryError } from '../../../src/model/errors.ts'
 import type { Plan } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
@@ -17,6 +18,7 @@ function steps(log: string[], { fails = '', sticks = '', error = new Error('it b
   return ['one', 'two', 'three', 'commit', 'after'].map((name) => ({
     name,
     commits: name === 'commit',
+    isVital: name === 'two',
     async do() {
       log.push(`do ${name}`)
       if (name === fails) throw error
@@ -29,10 +31,11 @@ function steps(log: string[], { fails = '', sticks = '', error = new Error('it b
   }))
 }
 
-async function executed(list: Step[], signal = new AbortController().signal) {
-  const plan = { id: `m${++number}`, containers: [{ name: 'db' }] } as unknown as Plan
-  const engine = (name: string) => ({ name }) as Engine
-  const run = { plan, source: engine('a'), target: engine('b'), report: () => {}, signal } as unknown as Run
+async function executed(list: Step[], signal = new AbortController().signal, locks: Lock[] = []) {
+  const plan = { id: `m${++number}`, version: 1, containers: [{ name: 'db' }] } as unknown as Plan
+  const inspect = async () => ({ State: { Running: true } })
+  const engine = (name: string) => ({ name, containers: { inspect } }) as unknown as Engine
+  const run = newRun({ plan, source: engine('a'), target: engine('b'), report: () => {}, signal, locks })
   const journal = await Journal.create(plan)
   const error = await execute(list, run, journal).then(
     () => undefined,
@@ -53,6 +56,7 @@ t.test('steps are done in order, each written down before and after', async (t) 
   t.equal(error, undefined)
   t.strictSame(log, ['do one', 'do two', 'do three', 'do commit', 'do after'])
   t.strictSame(written, [
+    'process',
     'intent one',
     'done one',
     'intent two',
@@ -64,7 +68,6 @@ t.test('steps are done in order, each written down before and after', async (t) 
     'commit',
     'intent after',
     'done after',
-    'end',
   ])
 })
 
@@ -117,4 +120,26 @@ t.test('an interruption rolls back, with the exit code that shells know', async 
   const { error } = await executed(list, control.signal)
   t.strictSame(log, ['do one', 'do two', 'undo two', 'undo one'])
   t.equal(error?.exitCode, 130)
+})
+
+t.test('what nothing depends on and cannot be undone is left over, and the source comes back', async (t) => {
+  const log: string[] = []
+  const { error, records } = await executed(steps(log, { fails: 'three', sticks: 'one' }))
+  t.equal(error?.exitCode, 4)
+  t.match(error?.data, { left: ['one'], rolledBack: true })
+  t.match(records.at(-1), { type: 'end', status: 'rolled-back', left: ['one'] })
+})
+
+t.test('whoever has lost its lock does nothing any more, and undoes nothing', async (t) => {
+  const log: string[] = []
+  const list = steps(log)
+  let asserted = 0
+  const lock = {
+    async assertHeld() {
+      if (++asserted === 3) throw new WherryError('lock-lost', 6, 'another run has it')
+    },
+  }
+  const { error } = await executed(list, undefined, [lock as unknown as Lock])
+  t.strictSame(log, ['do one', 'do two'])
+  t.equal(error?.exitCode, 6)
 })

@@ -116,10 +116,10 @@ async function lookAtHost(
   rootDirectory: string,
   paths: readonly string[],
 ): Promise<HostFacts> {
-  const inside = (path: string) => `${treePath(0)}${path}`
   const answer = await agent.client.request('probe', {
-    statfs: [inside(rootDirectory)],
-    exist: paths.map(inside),
+    root: treePath(0),
+    statfs: [rootDirectory],
+    exist: [...paths],
     networkNamespacePorts: true,
   })
   const disk = answer.fileSystems[0]
@@ -128,7 +128,7 @@ async function lookAtHost(
     // Some file systems make inodes as they need them, and say that they have none at all.
     freeInodes: disk?.totalInodes ? (disk.freeInodes ?? 0) : Number.POSITIVE_INFINITY,
     paths: Object.fromEntries(
-      answer.paths.map(({ kind, isEmpty }, index) => [paths[index], { kind, isEmpty: isEmpty === true }]),
+      answer.paths.map(({ path, real, kind, isEmpty }) => [path, { real, kind, isEmpty: isEmpty === true }]),
     ),
     addresses: answer.addresses,
     listeningPorts: answer.ports ?? [],

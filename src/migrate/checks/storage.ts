@@ -102,8 +102,7 @@ function checkBind(
   found: Finder,
 ): Findings {
   const { source, destination } = mount
-  const host = facts.targetHost
-  const there = host?.paths[source]
+  const there = facts.targetHost?.paths[source]
   if (treatment === 'fail') {
     found.refuse(
       'bind-mount',
@@ -112,7 +111,7 @@ function checkBind(
       '--binds keep mounts what is at the same path on the target.',
     )
   } else if (treatment === 'keep') {
-    if (host && there?.kind === 'missing') {
+    if (there?.kind === 'missing' || there?.kind === 'dead-end') {
       found.refuse(
         'bind-missing',
         `${facts.target.name} has no ${source}, which ${container} mounts.`,
@@ -128,6 +127,12 @@ function checkBind(
       'bind-not-directory',
       `${source} of ${container} is not a directory; only directories are copied.`,
       `Put it at the same path on ${facts.target.name} and use --binds keep.`,
+    )
+  } else if (there?.kind === 'dead-end') {
+    found.refuse(
+      'bind-dead-end',
+      `On ${facts.target.name} the path ${source}, where the bind mount of ${container} would be copied to, goes through something that is no directory, such as a symbolic link that leads nowhere.`,
+      'Put right what is on the way (is a disk not mounted?), and try again.',
     )
   } else if (there && there.kind !== 'missing' && !there.isEmpty) {
     found.refuse(

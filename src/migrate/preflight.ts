@@ -5,6 +5,7 @@ import { RefusedError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
+import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { planMigration } from './plan.ts'
 import { sourceMount } from './steps/agents.ts'
@@ -34,7 +35,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
   refuse(first.refusals)
   const brought: Engine[] = []
   try {
-    const seen = await lookWithAgents(context, first.plan, brought)
+    const seen = await lookWithAgents(context, facts, first.plan, brought)
     const { plan, refusals } = planMigration(id, createdAt, { ...facts, ...seen }, options)
     refuse(refusals)
     if (context.keepImages) brought.length = 0
@@ -63,6 +64,7 @@ type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'size'>
 
 async function lookWithAgents(
   { id, source, target, report }: Preflight,
+  { manifests, sourceContainers }: Facts,
   plan: Plan,
   brought: Engine[],
 ): Promise<Seen> {
@@ -80,13 +82,16 @@ async function lookWithAgents(
     return agent
   }
   const host: AgentMount = { kind: 'host', path: '/', readOnly: true }
-  const paths = plan.containers.flatMap(({ manifest }) => hostPathsOf(manifest))
+  const paths = manifests.flatMap(hostPathsOf)
   try {
     const targetAgent = await start(target, source, 'target', [host])
     const sourceAgent = await start(source, target, 'source', [host, ...plan.trees.map(sourceMount)])
     const [targetHost, sourceHost, sizes] = await Promise.all([
       lookAtHost(targetAgent, target.info.DockerRootDir, paths),
-      lookAtHost(sourceAgent, source.info.DockerRootDir, paths),
+      lookAtHost(sourceAgent, source.info.DockerRootDir, [
+        ...paths,
+        ...sharedPaths(manifests, sourceContainers),
+      ]),
       Promise.all(
         plan.trees.map((_, index) =>
           sourceAgent.client.request('measureTree', { path: treePath(index + 1) }),

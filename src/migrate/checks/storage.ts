@@ -1,6 +1,6 @@
 import type { ManifestMount } from '../../model/manifest.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, dockerFor, type Findings, findings, inGroup } from './check.ts'
+import { type Check, dockerFor, type Findings, findings } from './check.ts'
 
 /** Every mount can be carried, or the user has said what to do with it; nothing on the target is in the way. */
 export const checkStorage: Check = (facts, { binds }) => {
@@ -62,35 +62,6 @@ function checkVolume(facts: Facts, container: string, mount: ManifestMount, foun
       `The volume ${name} of ${container} is mounted with options of its own (${options.join(', ')}): its data may lie elsewhere than on ${facts.source.name}.`,
       'Copy its data to a volume without options first.',
     )
-  }
-  checkSharing(facts, container, mount, found)
-}
-
-/** A volume that a container keeps writing to while another moves would end as two versions of the truth. */
-function checkSharing(
-  { sourceContainers, manifests, target }: Facts,
-  container: string,
-  mount: ManifestMount,
-  found: Finder,
-): void {
-  for (const other of sourceContainers) {
-    const name = other.Names[0]?.replace(/^\//, '') ?? other.Id
-    if (inGroup(manifests, other.Id)) continue
-    const shared = other.Mounts.find(({ Type, Name }) => Type === 'volume' && Name === mount.source)
-    if (!shared) continue
-    if (other.State === 'running' && shared.RW !== false) {
-      found.refuse(
-        'volume-shared',
-        `The volume ${mount.source} of ${container} is also written by the running container ${name}, which would stay behind.`,
-        `Move both: wherry migrate ${container} ${name} --to ${target.name}`,
-        `Or stop the other first: docker stop ${name}`,
-      )
-    } else {
-      found.warn(
-        'volume-shared',
-        `The volume ${mount.source} is also used by ${name} (${other.State}), which stays behind with the old data.`,
-      )
-    }
   }
 }
 

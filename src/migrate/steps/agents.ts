@@ -19,7 +19,7 @@ export const startAgents: Step = {
       image,
       name: agentName(plan, 'source'),
       labels: agentLabels(plan),
-      mounts: plan.trees.map(sourceMount),
+      mounts: [...plan.trees.map(sourceMount), ...hostMount(plan)],
     })
     const targetAgent = await startAgent(target, {
       image,
@@ -72,6 +72,11 @@ export function sourceMount({ kind, source }: TreePlan): AgentMount {
   return kind === 'layer' || kind === 'bind'
     ? { kind: 'host', path: source, readOnly: true }
     : { kind: 'volume', volume: source, readOnly: true }
+}
+
+/** The host's root, behind the trees, where bind mounts of others have to be told from those that are copied. */
+function hostMount({ trees }: Plan): AgentMount[] {
+  return trees.some(({ kind }) => kind === 'bind') ? [{ kind: 'host', path: '/', readOnly: true }] : []
 }
 
 /** Where a tree goes on the target: what the engine made for the new container there is known only now. */

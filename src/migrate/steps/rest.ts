@@ -2,6 +2,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import type { Run, Step } from '../run.ts'
+import { assertNotShared } from './sharing.ts'
 
 /** Makes sure that the source copies cannot come back by themselves: no restart policy from here on. */
 export const fence: Step = {
@@ -37,6 +38,7 @@ export const bringToRest: Step = {
       await allDone(stage.map((container) => rest(source, container)))
     }
     await assertAtRest(run)
+    await assertNotShared(run)
     run.times.restedMs = performance.now()
     return undefined
   },

@@ -70,11 +70,6 @@ export class Containers {
     })
   }
 
-  /** Waits until a container has ended, and gives its exit code. */
-  async wait(id: string): Promise<number> {
-    return this.#call(`waiting for container ${id}`, async () => (await this.#get(id).wait()).StatusCode)
-  }
-
   async pause(id: string): Promise<void> {
     await this.#call(`pausing container ${id}`, () => this.#get(id).pause())
   }

@@ -74,12 +74,7 @@ export function planMigration(
     networks: planNetworks(id, manifests, facts, options),
     volumes: planVolumes(id, manifests),
     trees,
-    bindDirectories: trees
-      .filter(({ kind }) => kind === 'bind')
-      .map(({ source }) => ({
-        path: source,
-        existed: facts.targetHost?.paths[source]?.kind === 'directory',
-      })),
+    bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }

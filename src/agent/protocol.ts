@@ -43,6 +43,7 @@ export interface Requests {
   measureTree: { params: { path: string; limitSeconds?: number }; result: Measure }
   makeDirectories: { params: HostDirectoriesParams & { paths: string[] }; result: { made: string[] } }
   removeDirectories: { params: HostDirectoriesParams; result: object }
+  kill: { params: { container: string }; result: { killed: number } }
   listen: { params: DirectSecret; result: { port: number } }
   /** Answered when the other side has connected. */
   accept: { params: object; result: { address: string } }

@@ -7,8 +7,8 @@ import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
 
-const removalPollMs = 50
-const removalTimeoutMs = 30_000
+const pollMs = 50
+const settleTimeoutMs = 30_000
 
 /** What a container is created from: the body of `POST /containers/create`. */
 export type CreateBody = Record<string, unknown>
@@ -70,6 +70,19 @@ export class Containers {
     })
   }
 
+  /** Ends a container at once; fine if it has ended already. */
+  async kill(id: string): Promise<void> {
+    await this.#call(`killing container ${id}`, () => this.#get(id).kill({ signal: 'SIGKILL' })).catch(
+      (error) => {
+        if (!hasStatus(error, 409)) throw error
+      },
+    )
+    for (let waitedMs = 0; waitedMs < settleTimeoutMs; waitedMs += pollMs) {
+      if (!(await this.inspect(id))?.State.Running) return
+      await sleep(pollMs)
+    }
+  }
+
   async pause(id: string): Promise<void> {
     await this.#call(`pausing container ${id}`, () => this.#get(id).pause())
   }
@@ -87,14 +100,14 @@ export class Containers {
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
     })
     // What it used can be removed only once it is really gone.
-    for (let waitedMs = 0; await this.inspect(id); waitedMs += removalPollMs) {
-      if (waitedMs >= removalTimeoutMs)
+    for (let waitedMs = 0; await this.inspect(id); waitedMs += pollMs) {
+      if (waitedMs >= settleTimeoutMs)
         throw new WherryError(
           'not-removed',
           exitCodes.unexpected,
-          `Container ${id} is still there ${removalTimeoutMs / 1000} s after it was removed.`,
+          `Container ${id} is still there ${settleTimeoutMs / 1000} s after it was removed.`,
         )
-      await sleep(removalPollMs)
+      await sleep(pollMs)
     }
   }
 

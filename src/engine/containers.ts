@@ -6,6 +6,7 @@ import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../m
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
+import type { Watch } from './patience.ts'
 
 const pollMs = 50
 const settleTimeoutMs = 30_000
@@ -25,9 +26,12 @@ export class Containers {
   readonly #docker: Docker
   readonly #call: EngineCall
 
-  constructor(docker: Docker, call: EngineCall) {
+  readonly #watch: Watch
+
+  constructor(docker: Docker, call: EngineCall, watch: Watch) {
     this.#docker = docker
     this.#call = call
+    this.#watch = watch
   }
 
   /** The engine's whole document, undefined where there is no such container. */
@@ -63,9 +67,13 @@ export class Containers {
     await this.#call(`starting container ${id}`, () => this.#get(id).start())
   }
 
-  /** Stops with the container's own signal and timeout; fine if it has stopped already. Answers when it has ended. */
-  async stop(id: string): Promise<void> {
-    await this.#call(`stopping container ${id}`, () => this.#get(id).stop()).catch((error) => {
+  /**
+   * Stops with the container's own signal and timeout, which may be long or, when negative, for ever; fine if it has
+   * stopped already. Answers when it has ended.
+   */
+  async stop(id: string, { timeoutSeconds = 0 } = {}): Promise<void> {
+    const extraMs = timeoutSeconds < 0 ? Number.POSITIVE_INFINITY : timeoutSeconds * 1000
+    await this.#call(`stopping container ${id}`, () => this.#get(id).stop(), extraMs).catch((error) => {
       if (!hasStatus(error, 304)) throw error
     })
   }
@@ -129,22 +137,31 @@ export class Containers {
       })
       const stdout = new PassThrough({ highWaterMark: 1 << 20 })
       const stderr = new PassThrough()
-      demultiplex(stream as unknown as Readable, stdout, stderr)
+      demultiplex(
+        this.#watch.stream(`attached to container ${id}`, stream as unknown as Readable),
+        stdout,
+        stderr,
+      )
       return { stdin: stream as unknown as Writable, stdout, stderr }
     })
   }
 
   /** Runs a command inside a running container. `output` is its last 64 KiB. */
   async exec(id: string, command: readonly string[]): Promise<{ exitCode: number | null; output: string }> {
-    return this.#call(`running a command in container ${id}`, async () => {
-      const exec = await this.#get(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
-      const stream = (await exec.start({ hijack: true, stdin: false })) as unknown as Readable
-      const chunks = new PassThrough()
-      demultiplex(stream, chunks, chunks)
-      let output = ''
-      for await (const chunk of chunks) output = (output + String(chunk)).slice(-65536)
-      return { exitCode: (await exec.inspect()).ExitCode, output }
-    })
+    const what = `running a command in container ${id}`
+    return this.#call(
+      what,
+      async () => {
+        const exec = await this.#get(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
+        const stream = (await exec.start({ hijack: true, stdin: false })) as unknown as Readable
+        const chunks = new PassThrough()
+        demultiplex(this.#watch.stream(what, stream), chunks, chunks)
+        let output = ''
+        for await (const chunk of chunks) output = (output + String(chunk)).slice(-65536)
+        return { exitCode: (await exec.inspect()).ExitCode, output }
+      },
+      Number.POSITIVE_INFINITY,
+    )
   }
 
   /** The last lines that a container printed. */

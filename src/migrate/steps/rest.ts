@@ -54,12 +54,13 @@ export const bringToRest: Step = {
 }
 
 /** Stops or freezes one container. A request that broke off is repeated: what it began must end before anything else. */
-async function rest({ containers }: Engine, { sourceId, rest }: ContainerPlan): Promise<void> {
+async function rest({ containers }: Engine, { sourceId, rest, manifest }: ContainerPlan): Promise<void> {
   if (rest === 'freeze') return containers.pause(sourceId)
+  const timeoutSeconds = manifest.config.StopTimeout ?? 0
   try {
-    await containers.stop(sourceId)
+    await containers.stop(sourceId, { timeoutSeconds })
   } catch {
-    await containers.stop(sourceId)
+    await containers.stop(sourceId, { timeoutSeconds })
   }
 }
 

@@ -7,6 +7,7 @@ export type AgentErrorCode =
   | 'agent-failed'
   | 'agent-gone'
   | 'aborted'
+  | 'bind-exists'
   | 'changed-while-stopped'
   | 'corrupted-in-transit'
   | 'link-broken'

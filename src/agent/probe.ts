@@ -1,10 +1,13 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
 import { fileSystemName } from './file-system.ts'
+import { inside, resolveHostPath } from './host-path.ts'
 import { type ListeningPort, parsePorts, parseRoutes, type Route } from './probe-network.ts'
 
 /** What to look at. Nothing is changed. */
 export interface ProbeParams {
+  /** Where the host's root is mounted: the paths are the host's. Without it they are this process's own. */
+  root?: string
   /** Paths whose file systems are described. */
   statfs?: string[]
   /** Paths that are looked for: files, directories, devices. */
@@ -25,7 +28,10 @@ export interface FileSystemFacts {
 
 export interface PathFacts {
   path: string
-  kind: 'missing' | 'directory' | 'file' | 'device' | 'other'
+  /** Of what the path leads to, through symlinks. `dead-end`: through something that leads nowhere. */
+  kind: 'missing' | 'directory' | 'file' | 'device' | 'other' | 'dead-end'
+  /** The path without symlinks, one character per byte: equal for equal places. */
+  real: string
   /** Directories only. */
   isEmpty?: boolean
 }
@@ -46,12 +52,13 @@ export interface Probe {
 
 /** Looks at the host. Never throws for a thing that is missing. */
 export function probe(params: ProbeParams): Probe {
+  const { root = '' } = params
   return {
     kernel: release(),
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
-    fileSystems: (params.statfs ?? []).map(describeFileSystem),
-    paths: (params.exist ?? []).map(describePath),
+    fileSystems: (params.statfs ?? []).map((path) => describeFileSystem(root, path)),
+    paths: (params.exist ?? []).map((path) => describePath(root, path)),
     modules: { vxlan: hasModule('vxlan') },
     addresses: Object.values(networkInterfaces())
       .flatMap((list) => list ?? [])
@@ -71,9 +78,10 @@ function readProc(name: string): string {
   }
 }
 
-function describeFileSystem(path: string): FileSystemFacts {
+function describeFileSystem(root: string, path: string): FileSystemFacts {
   try {
-    const facts = statfsSync(path)
+    const { names, missing } = resolveHostPath(root, path)
+    const facts = statfsSync(inside(root, [...names, ...missing]))
     return {
       path,
       type: fileSystemName(facts.type),
@@ -87,14 +95,27 @@ function describeFileSystem(path: string): FileSystemFacts {
   }
 }
 
-function describePath(path: string): PathFacts {
+function describePath(root: string, path: string): PathFacts {
+  const { names, missing, isDeadEnd } = resolveHostPath(root, path)
+  const real = `/${[...names, ...missing].join('/')}`
+  if (isDeadEnd) return { path, real, kind: 'dead-end' }
+  if (missing.length > 0) return { path, real, kind: 'missing' }
   try {
-    const stat = lstatSync(path)
-    if (stat.isDirectory()) return { path, kind: 'directory', isEmpty: readdirSync(path).length === 0 }
-    if (stat.isBlockDevice() || stat.isCharacterDevice()) return { path, kind: 'device' }
-    return { path, kind: stat.isFile() ? 'file' : 'other' }
+    const stat = lstatSync(inside(root, names))
+    if (stat.isDirectory()) return { path, real, kind: 'directory', isEmpty: isEmpty(inside(root, names)) }
+    if (stat.isBlockDevice() || stat.isCharacterDevice()) return { path, real, kind: 'device' }
+    return { path, real, kind: stat.isFile() ? 'file' : 'other' }
   } catch {
-    return { path, kind: 'missing' }
+    return { path, real, kind: 'missing' }
+  }
+}
+
+/** A directory that cannot be read may hold anything. */
+function isEmpty(path: Buffer): boolean {
+  try {
+    return readdirSync(path).length === 0
+  } catch {
+    return false
   }
 }
 

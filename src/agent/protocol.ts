@@ -4,6 +4,7 @@
  * Times are in seconds, sizes in bytes.
  */
 import type { DirectSecret } from './direct.ts'
+import type { HostDirectoriesParams } from './host-directories.ts'
 import type { Measure } from './measure.ts'
 import type { Probe, ProbeParams } from './probe.ts'
 
@@ -40,6 +41,9 @@ export interface Requests {
   hello: { params: object; result: { version: number; pid: number; missingCapabilities: string[] } }
   probe: { params: ProbeParams; result: Probe }
   measureTree: { params: { path: string; limitSeconds?: number }; result: Measure }
+  makeDirectories: { params: HostDirectoriesParams & { paths: string[] }; result: { made: string[] } }
+  removeDirectories: { params: HostDirectoriesParams; result: object }
+  kill: { params: { container: string }; result: { killed: number } }
   listen: { params: DirectSecret; result: { port: number } }
   /** Answered when the other side has connected. */
   accept: { params: object; result: { address: string } }

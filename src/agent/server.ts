@@ -6,6 +6,8 @@ import { Channel } from './channel.ts'
 import { type DirectLink, dial, type Listener, listen } from './direct.ts'
 import { AgentError } from './errors.ts'
 import { broken, type FrameStream } from './frames.ts'
+import { makeHostDirectories, removeHostDirectories } from './host-directories.ts'
+import { killContainer } from './kill.ts'
 import { measureTree } from './measure.ts'
 import { probe } from './probe.ts'
 import { type Params, type Progress, protocolVersion, type RequestName, type Result } from './protocol.ts'
@@ -73,6 +75,9 @@ export class AgentServer {
     hello: () => ({ version: protocolVersion, pid: process.pid, missingCapabilities: missingCapabilities() }),
     probe: (params) => probe(params),
     measureTree: ({ path, limitSeconds }) => measureTree(path, limitSeconds),
+    makeDirectories: (params) => makeHostDirectories(params),
+    removeDirectories: (params) => removeHostDirectories(params),
+    kill: ({ container }) => killContainer(container),
     listen: async (secret) => {
       this.#listener?.close()
       this.#listener = await listen(secret)

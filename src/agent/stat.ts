@@ -33,7 +33,8 @@ export const formats: Readonly<Record<number, number>> = {
   [types.socket]: 0o140000,
 }
 
-const basicStats = 0x7ff
+/** STATX_BASIC_STATS and STATX_BTIME. */
+const wanted = 0xfff
 const two32 = 2 ** 32
 
 /**
@@ -45,12 +46,12 @@ export class Stat {
 
   /** Fills in what `name` in an open directory is, without following a symlink. False when there is no such name. */
   read(directory: number, name: Buffer): boolean {
-    return system.statx(directory, name, flags.atSymlinkNofollow, basicStats, this.bytes) === 0
+    return system.statx(directory, name, flags.atSymlinkNofollow, wanted, this.bytes) === 0
   }
 
   /** Fills in what an open descriptor is. */
   readDescriptor(descriptor: number): this {
-    check('statx', system.statx(descriptor, emptyName, flags.atEmptyPath, basicStats, this.bytes))
+    check('statx', system.statx(descriptor, emptyName, flags.atEmptyPath, wanted, this.bytes))
     return this
   }
 
@@ -93,6 +94,16 @@ export class Stat {
   /** What tells two inodes apart: device and inode number. */
   get identity(): string {
     return this.bytes.toString('latin1', 0x20, 0x28) + this.bytes.toString('latin1', 0x88, 0x90)
+  }
+
+  /** What tells an inode from a later one with its number: number and time of birth, where the file system keeps that. */
+  get birth(): string {
+    return this.bytes.toString('hex', 0x20, 0x28) + this.bytes.toString('hex', 0x50, 0x5c)
+  }
+
+  /** Time of last modification: `i64` seconds and `u32` nanoseconds. */
+  get modified(): Buffer {
+    return this.bytes.subarray(0x70, 0x7c)
   }
 
   /** Whether this is the time of last modification, `i64` seconds and `u32` nanoseconds. */

@@ -58,14 +58,15 @@ async function lookAt(engine: Engine, image: string): Promise<HostAbilities> {
   })
   try {
     const answer = await agent.client.request('probe', {
-      statfs: [`${treePath(0)}${engine.info.DockerRootDir}`],
-      exist: criuPaths.map((path) => `${treePath(0)}${path}`),
+      root: treePath(0),
+      statfs: [engine.info.DockerRootDir],
+      exist: [...criuPaths],
     })
     const disk = answer.fileSystems[0]
     return {
       freeBytes: disk?.freeBytes ?? 0,
       totalBytes: disk?.totalBytes ?? 0,
-      hasCriu: answer.paths.some(({ kind }) => kind !== 'missing'),
+      hasCriu: answer.paths.some(({ kind }) => kind === 'file'),
       hasVxlan: answer.modules.vxlan === true,
     }
   } finally {

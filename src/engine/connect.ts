@@ -1,8 +1,11 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import Docker from 'dockerode'
 import { messageOf } from '../model/errors.ts'
 import { type EngineAddress, resolveEngine } from './address.ts'
 import { Engine, type EngineInfo } from './engine.ts'
 import { unreachable } from './failures.ts'
+import { defaultPatience, type Patience, Watch } from './patience.ts'
 import { openSshTunnel } from './ssh.ts'
 
 /**
@@ -12,21 +15,25 @@ import { openSshTunnel } from './ssh.ts'
 const newestApi = '1.51'
 
 const firstAnswerSeconds = 15
+/** An engine with many containers counts them first. */
+const infoSeconds = 60
 
 /**
  * Reaches an engine and finds out which API version to speak with it. Undefined means the one that the Docker CLI would use.
  * Close the engine when done.
  * @throws EngineUnreachableError (exit 7) with the reason and what to do.
  */
-export async function connectEngine(name?: string): Promise<Engine> {
+export async function connectEngine(name?: string, patience: Patience = defaultPatience): Promise<Engine> {
   const address = await resolveEngine(name)
   const { options, close } = await transportFor(address)
   try {
-    const version = await firstAnswer(address, new Docker(options))
+    const version = await firstAnswer(address, inTime(new Docker(options).version(), firstAnswerSeconds))
     const apiVersion = olderVersion(version.ApiVersion, newestApi)
     const docker = new Docker({ ...options, version: `v${apiVersion}` } as Docker.DockerOptions)
-    const info = await docker.info()
-    return new Engine(docker, { address, version: version.Version, apiVersion, info, close })
+    const info = await inTime(docker.info(), infoSeconds)
+    const pinger = new Docker({ ...options, ...freshConnections(options) })
+    const watch = new Watch(address, () => pinger.ping(), patience)
+    return new Engine(docker, { address, version: version.Version, apiVersion, info, close, watch })
   } catch (error) {
     await close()
     throw unreachable(address, error)
@@ -40,7 +47,8 @@ export async function connectEngine(name?: string): Promise<Engine> {
 export async function absentEngine(name: string, id: string, absence: Error): Promise<Engine> {
   const info = { ID: id, Driver: '', Architecture: '', DockerRootDir: '' } as EngineInfo
   const address = await resolveEngine(name).catch(() => ({ name, url: new URL('unix:///') }))
-  const facts = { address, version: '', apiVersion: '', info, close: async () => {}, absence }
+  const watch = new Watch(address, () => Promise.reject(absence), defaultPatience)
+  const facts = { address, version: '', apiVersion: '', info, close: async () => {}, watch, absence }
   return new Engine(new Docker({ socketPath: '/' }), facts)
 }
 
@@ -74,14 +82,18 @@ async function transportFor(
   }
 }
 
-async function firstAnswer(address: EngineAddress, docker: Docker): Promise<Docker.DockerVersion> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    const error = Object.assign(new Error(`no answer within ${firstAnswerSeconds} s`), { code: 'ETIMEDOUT' })
-    timer = setTimeout(() => reject(error), firstAnswerSeconds * 1000)
-  })
+/** A sign of life has to come over a connection that cannot have died unnoticed. An ssh login looks after itself. */
+function freshConnections({ protocol, ...options }: Docker.DockerOptions): object {
+  if ('agent' in options) return {}
+  return { agent: protocol === 'https' ? new HttpsAgent() : new HttpAgent() }
+}
+
+async function firstAnswer(
+  address: EngineAddress,
+  answer: Promise<Docker.DockerVersion>,
+): Promise<Docker.DockerVersion> {
   try {
-    const version = await Promise.race([docker.version(), tooLate])
+    const version = await answer
     if (!version.ApiVersion) throw new Error(`what answers at ${address.url.href} is not a Docker engine`)
     return version
   } catch (error) {
@@ -89,6 +101,17 @@ async function firstAnswer(address: EngineAddress, docker: Docker): Promise<Dock
       throw new Error(`it answered, but not like a Docker engine: ${messageOf(error)}`, { cause: error })
     }
     throw error
+  }
+}
+
+async function inTime<T>(answer: Promise<T>, seconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error(`no answer within ${seconds} s`), { code: 'ETIMEDOUT' })
+    timer = setTimeout(() => reject(error), seconds * 1000)
+  })
+  try {
+    return await Promise.race([answer, tooLate])
   } finally {
     clearTimeout(timer)
   }

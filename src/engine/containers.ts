@@ -6,9 +6,10 @@ import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../m
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
+import type { Watch } from './patience.ts'
 
-const removalPollMs = 50
-const removalTimeoutMs = 30_000
+const pollMs = 50
+const settleTimeoutMs = 30_000
 
 /** What a container is created from: the body of `POST /containers/create`. */
 export type CreateBody = Record<string, unknown>
@@ -25,9 +26,12 @@ export class Containers {
   readonly #docker: Docker
   readonly #call: EngineCall
 
-  constructor(docker: Docker, call: EngineCall) {
+  readonly #watch: Watch
+
+  constructor(docker: Docker, call: EngineCall, watch: Watch) {
     this.#docker = docker
     this.#call = call
+    this.#watch = watch
   }
 
   /** The engine's whole document, undefined where there is no such container. */
@@ -66,16 +70,28 @@ export class Containers {
     })
   }
 
-  /** Stops with the container's own signal and timeout; fine if it has stopped already. Answers when it has ended. */
-  async stop(id: string): Promise<void> {
-    await this.#call(`stopping container ${id}`, () => this.#get(id).stop()).catch((error) => {
+  /**
+   * Stops with the container's own signal and timeout, which may be long or, when negative, for ever; fine if it has
+   * stopped already. Answers when it has ended.
+   */
+  async stop(id: string, { timeoutSeconds = 0 } = {}): Promise<void> {
+    const extraMs = timeoutSeconds < 0 ? Number.POSITIVE_INFINITY : timeoutSeconds * 1000
+    await this.#call(`stopping container ${id}`, () => this.#get(id).stop(), extraMs).catch((error) => {
       if (!hasStatus(error, 304)) throw error
     })
   }
 
-  /** Waits until a container has ended, and gives its exit code. */
-  async wait(id: string): Promise<number> {
-    return this.#call(`waiting for container ${id}`, async () => (await this.#get(id).wait()).StatusCode)
+  /** Ends a container at once; fine if it has ended already. */
+  async kill(id: string): Promise<void> {
+    await this.#call(`killing container ${id}`, () => this.#get(id).kill({ signal: 'SIGKILL' })).catch(
+      (error) => {
+        if (!hasStatus(error, 409)) throw error
+      },
+    )
+    for (let waitedMs = 0; waitedMs < settleTimeoutMs; waitedMs += pollMs) {
+      if (!(await this.inspect(id))?.State.Running) return
+      await sleep(pollMs)
+    }
   }
 
   async pause(id: string): Promise<void> {
@@ -84,13 +100,6 @@ export class Containers {
 
   async unpause(id: string): Promise<void> {
     await this.#call(`unpausing container ${id}`, () => this.#get(id).unpause())
-  }
-
-  /** Ends a container at once, also a frozen one; fine if it has ended already. */
-  async kill(id: string): Promise<void> {
-    await this.#call(`killing container ${id}`, () => this.#get(id).kill()).catch((error) => {
-      if (!hasStatus(error, 409)) throw error
-    })
   }
 
   /** Removes a container by force, with its anonymous volumes if told; fine if it is gone already. */
@@ -114,14 +123,14 @@ export class Containers {
 
   async #untilGone(id: string): Promise<void> {
     // What it used can be removed only once it is really gone.
-    for (let waitedMs = 0; await this.inspect(id); waitedMs += removalPollMs) {
-      if (waitedMs >= removalTimeoutMs)
+    for (let waitedMs = 0; await this.inspect(id); waitedMs += pollMs) {
+      if (waitedMs >= settleTimeoutMs)
         throw new WherryError(
           'not-removed',
           exitCodes.unexpected,
-          `Container ${id} is still there ${removalTimeoutMs / 1000} s after it was removed.`,
+          `Container ${id} is still there ${settleTimeoutMs / 1000} s after it was removed.`,
         )
-      await sleep(removalPollMs)
+      await sleep(pollMs)
     }
   }
 
@@ -143,22 +152,31 @@ export class Containers {
       })
       const stdout = new PassThrough({ highWaterMark: 1 << 20 })
       const stderr = new PassThrough()
-      demultiplex(stream as unknown as Readable, stdout, stderr)
+      demultiplex(
+        this.#watch.stream(`attached to container ${id}`, stream as unknown as Readable),
+        stdout,
+        stderr,
+      )
       return { stdin: stream as unknown as Writable, stdout, stderr }
     })
   }
 
   /** Runs a command inside a running container. `output` is its last 64 KiB. */
   async exec(id: string, command: readonly string[]): Promise<{ exitCode: number | null; output: string }> {
-    return this.#call(`running a command in container ${id}`, async () => {
-      const exec = await this.#get(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
-      const stream = (await exec.start({ hijack: true, stdin: false })) as unknown as Readable
-      const chunks = new PassThrough()
-      demultiplex(stream, chunks, chunks)
-      let output = ''
-      for await (const chunk of chunks) output = (output + String(chunk)).slice(-65536)
-      return { exitCode: (await exec.inspect()).ExitCode, output }
-    })
+    const what = `running a command in container ${id}`
+    return this.#call(
+      what,
+      async () => {
+        const exec = await this.#get(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
+        const stream = (await exec.start({ hijack: true, stdin: false })) as unknown as Readable
+        const chunks = new PassThrough()
+        demultiplex(this.#watch.stream(what, stream), chunks, chunks)
+        let output = ''
+        for await (const chunk of chunks) output = (output + String(chunk)).slice(-65536)
+        return { exitCode: (await exec.inspect()).ExitCode, output }
+      },
+      Number.POSITIVE_INFINITY,
+    )
   }
 
   /** The last lines that a container printed. */

@@ -4,6 +4,7 @@ import { Containers } from './containers.ts'
 import { engineFailure } from './failures.ts'
 import { Images } from './images.ts'
 import { Networks } from './networks.ts'
+import type { Watch } from './patience.ts'
 import { Volumes } from './volumes.ts'
 
 /** What an engine says of itself; bytes for memory. Only what wherry uses is typed. */
@@ -30,8 +31,11 @@ export interface EngineInfo {
   Swarm: { LocalNodeState?: string }
 }
 
-/** How one request to the engine is made: its failures become ours, with `what` as the thing that was tried. */
-export type EngineCall = <T>(what: string, request: () => Promise<T>) => Promise<T>
+/**
+ * How one request to the engine is made: waiting is bounded, and failures become ours, with `what` as the thing that was
+ * tried. `extraMs` is what it may rightly take beyond the usual.
+ */
+export type EngineCall = <T>(what: string, request: () => Promise<T>, extraMs?: number) => Promise<T>
 
 /** One Docker Engine that answered. The only way from the rest of wherry to a Docker API. */
 export class Engine {
@@ -60,6 +64,7 @@ export class Engine {
       close: () => Promise<void>
       /** Why there is no answer, for an engine that stands in for one that cannot be reached. */
       absence?: Error
+      watch: Watch
     },
   ) {
     this.name = facts.address.name
@@ -69,16 +74,17 @@ export class Engine {
     this.info = facts.info
     this.#close = facts.close
     this.isAbsent = facts.absence !== undefined
-    const call: EngineCall = async (what, request) => {
-      if (facts.absence) throw facts.absence
+    const { watch, absence } = facts
+    const call: EngineCall = async (what, request, extraMs = 0) => {
+      if (absence) throw absence
       try {
-        return await request()
+        return await watch.answer(what, request(), extraMs)
       } catch (error) {
         throw engineFailure(facts.address, what, error)
       }
     }
-    this.containers = new Containers(docker, call)
-    this.images = new Images(docker, call)
+    this.containers = new Containers(docker, call, watch)
+    this.images = new Images(docker, call, watch)
     this.networks = new Networks(docker, call)
     this.volumes = new Volumes(docker, call)
   }

@@ -30,6 +30,11 @@ interface DockerodeError {
 /** Turns what dockerode throws into one of ours: an engine's answer by its status, anything else into "unreachable". */
 export function engineFailure(address: EngineAddress, what: string, error: unknown): WherryError {
   if (error instanceof WherryError) return error
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new WherryError('interrupted', exitCodes.interrupted, `${address.name}: ${what}: interrupted`, {
+      cause: error,
+    })
+  }
   const { statusCode, json, reason, message } = error as DockerodeError
   if (statusCode) {
     const said = json?.message ?? message ?? reason ?? 'no reason given'

@@ -1,18 +1,25 @@
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { ImageDocument } from '../model/documents.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
+import type { Watch } from './patience.ts'
+
+/** Images are as large as they are; whether the engine is still there is asked again and again. */
+const endless = Number.POSITIVE_INFINITY
 
 /** Images of one engine. */
 export class Images {
   readonly #docker: Docker
   readonly #call: EngineCall
 
-  constructor(docker: Docker, call: EngineCall) {
+  readonly #watch: Watch
+
+  constructor(docker: Docker, call: EngineCall, watch: Watch) {
     this.#docker = docker
     this.#call = call
+    this.#watch = watch
   }
 
   /** By reference or id; undefined where there is no such image. */
@@ -26,35 +33,32 @@ export class Images {
   }
 
   /** Pulls one image. @throws the registry's refusal as the engine words it. */
-  async pull(reference: string): Promise<void> {
-    await this.#call(`pulling ${reference}`, async () => {
-      await this.#followed((await this.#docker.pull(reference)) as Readable, `pulling ${reference}`)
-    })
+  async pull(reference: string, signal?: AbortSignal): Promise<void> {
+    await this.#follow(`pulling ${reference}`, signal, (options) => this.#docker.pull(reference, options))
   }
 
   /** The image as a tar stream, as `docker save` writes it. */
-  async save(reference: string): Promise<Readable> {
-    return this.#call(
-      `saving image ${reference}`,
+  async save(reference: string, signal?: AbortSignal): Promise<Readable> {
+    const what = `saving image ${reference}`
+    const stream = await this.#call(
+      what,
       async () => (await this.#docker.getImage(reference).get()) as Readable,
+      endless,
     )
+    if (signal) addAbortSignal(signal, stream)
+    return this.#watch.stream(what, stream)
   }
 
   /** Loads images from a tar stream, as `docker load` reads it. */
-  async load(tar: Readable): Promise<void> {
-    await this.#call('loading an image', async () => {
-      await this.#followed((await this.#docker.loadImage(tar)) as Readable, 'loading an image')
-    })
+  async load(tar: Readable, signal?: AbortSignal): Promise<void> {
+    await this.#follow('loading an image', signal, (options) => this.#docker.loadImage(tar, options))
   }
 
   /** Builds from a tar stream with a Dockerfile in it. */
-  async build(tar: Readable, tag: string): Promise<void> {
-    await this.#call(`building ${tag}`, async () => {
-      await this.#followed(
-        (await this.#docker.buildImage(tar, { t: tag, rm: true, forcerm: true })) as Readable,
-        `building ${tag}`,
-      )
-    })
+  async build(tar: Readable, tag: string, signal?: AbortSignal): Promise<void> {
+    await this.#follow(`building ${tag}`, signal, (options) =>
+      this.#docker.buildImage(tar, { t: tag, rm: true, forcerm: true, ...options }),
+    )
   }
 
   async tag(id: string, repository: string, tag: string): Promise<void> {
@@ -89,8 +93,22 @@ export class Images {
     )
   }
 
-  /** Reads a progress stream to its end; such streams carry failures in the body of a 200 answer. */
-  async #followed(stream: Readable, what: string): Promise<void> {
+  /** Reads a request's progress stream to its end; such streams carry failures in the body of a 200 answer. */
+  async #follow(
+    what: string,
+    signal: AbortSignal | undefined,
+    request: (options: { abortSignal?: AbortSignal }) => Promise<NodeJS.ReadableStream>,
+  ): Promise<void> {
+    const options = signal ? { abortSignal: signal } : {}
+    const progress = async () => {
+      const stream = this.#watch.stream(what, (await request(options)) as Readable)
+      if (signal) addAbortSignal(signal, stream)
+      await this.#ended(what, stream)
+    }
+    await this.#call(what, progress, endless)
+  }
+
+  async #ended(what: string, stream: Readable): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#docker.modem.followProgress(stream, (error, output) => {
         const failed = output?.findLast((line: { error?: string }) => line.error)

@@ -11,6 +11,8 @@ export interface AgentSettings {
   name: string
   labels: Record<string, string>
   mounts: readonly AgentMount[]
+  /** It may see and end the host's processes. */
+  hostProcesses?: boolean
 }
 
 /** A running agent. `remove` is safe to call twice, and when it has gone by itself. */
@@ -65,7 +67,7 @@ export async function startAgent(engine: Engine, settings: AgentSettings): Promi
   }
 }
 
-function agentRequest({ image, labels, mounts }: AgentSettings): Record<string, unknown> {
+function agentRequest({ image, labels, mounts, hostProcesses }: AgentSettings): Record<string, unknown> {
   return {
     Image: image,
     Labels: labels,
@@ -81,8 +83,10 @@ function agentRequest({ image, labels, mounts }: AgentSettings): Record<string, 
       NetworkMode: 'host',
       UsernsMode: 'host',
       CapDrop: ['ALL'],
-      CapAdd: capabilities,
-      SecurityOpt: ['no-new-privileges', 'label=disable'],
+      CapAdd: [...capabilities, ...(hostProcesses ? ['KILL'] : [])],
+      // AppArmor's profile for containers lets no signals out.
+      SecurityOpt: ['no-new-privileges', 'label=disable', ...(hostProcesses ? ['apparmor=unconfined'] : [])],
+      ...(hostProcesses ? { PidMode: 'host' } : {}),
       // What passes through stdout must not be written to a log on the engine's disk as well.
       LogConfig: { Type: 'none', Config: {} },
       Mounts: mounts.map((mount, index) => mountRequest(mount, index)),

@@ -1,69 +1,67 @@
+import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { migrationLabel, roleLabel } from '../model/plan.ts'
+import { startAgent, treePath } from './agent.ts'
 
-/** What to do with one directory on an engine's host. */
-export interface HostDirectory {
-  path: string
-  /** It was there, empty, before wherry came: then it stays when its content is taken away. */
-  existed: boolean
-}
+const root = treePath(0)
+const record = treePath(1)
 
-/** Makes directories on an engine's host. The engine itself does, for a container that mounts them. */
+/**
+ * Makes directories on an engine's host for a migration, where nothing is yet or an empty directory. A volume on that
+ * engine keeps the record of them, so that they can be found whatever becomes of this process.
+ * @returns the directories that were made.
+ */
 export async function makeHostDirectories(
   engine: Engine,
   image: string,
-  labels: Record<string, string>,
-  directories: readonly HostDirectory[],
-): Promise<void> {
-  const binds = directories.map(({ path }, index) => `${path}:/made/${index}`)
-  await runOnce(engine, image, labels, binds, '')
+  id: string,
+  paths: readonly string[],
+): Promise<string[]> {
+  await engine.volumes.create({
+    Name: recordVolume(id),
+    Driver: 'local',
+    Labels: { [migrationLabel]: id, [roleLabel]: 'record' },
+  })
+  const { made } = await withHost(engine, image, id, (client) =>
+    client.request('makeDirectories', { root, record, paths: [...paths] }),
+  )
+  return made
 }
 
-/** Empties directories on an engine's host, and removes those that were not there before. */
-export async function removeHostDirectories(
-  engine: Engine,
-  image: string,
-  labels: Record<string, string>,
-  directories: readonly HostDirectory[],
-): Promise<void> {
-  const program = `
-    const { existsSync, readdirSync, rmSync } = require('node:fs')
-    for (const { path, existed } of ${JSON.stringify(directories)}) {
-      const inside = '/host' + path
-      if (!existsSync(inside)) continue
-      for (const name of readdirSync(inside, { encoding: 'buffer' })) {
-        rmSync(Buffer.concat([Buffer.from(inside + '/'), name]), { recursive: true, force: true })
-      }
-      if (!existed) rmSync(inside, { recursive: true, force: true })
-    }`
-  await runOnce(engine, image, labels, ['/:/host'], program)
+/** Takes away what a migration made on an engine's host, with what was copied there, and nothing else. */
+export async function removeHostDirectories(engine: Engine, image: string, id: string): Promise<void> {
+  if (!(await engine.volumes.inspect(recordVolume(id)))) return
+  await withHost(engine, image, id, (client) => client.request('removeDirectories', { root, record }))
+  await keepHostDirectories(engine, id)
 }
 
-async function runOnce(
+/** Forgets what was made: it belongs to the container now. */
+export async function keepHostDirectories(engine: Engine, id: string): Promise<void> {
+  await engine.volumes.remove(recordVolume(id))
+}
+
+function recordVolume(id: string): string {
+  return `wherry-${id}-directories`
+}
+
+async function withHost<T>(
   engine: Engine,
   image: string,
-  labels: Record<string, string>,
-  binds: readonly string[],
-  program: string,
-): Promise<void> {
-  const id = await engine.containers.create(`wherry-directories-${Date.now().toString(36)}`, {
-    Image: image,
-    Labels: labels,
-    User: '0:0',
-    Entrypoint: ['node', '-e', program],
-    HostConfig: { Binds: binds, NetworkMode: 'none', UsernsMode: 'host', SecurityOpt: ['label=disable'] },
+  id: string,
+  action: (client: AgentClient) => Promise<T>,
+): Promise<T> {
+  const agent = await startAgent(engine, {
+    image,
+    name: `wherry-${id}-directories`,
+    labels: { [migrationLabel]: id, [roleLabel]: 'agent' },
+    mounts: [
+      { kind: 'host', path: '/', readOnly: false },
+      { kind: 'volume', volume: recordVolume(id), readOnly: false },
+    ],
   })
   try {
-    await engine.containers.start(id)
-    const exitCode = await engine.containers.wait(id)
-    if (exitCode === 0) return
-    const said = await engine.containers.logs(id, 5)
-    throw new WherryError(
-      'host-directories',
-      exitCodes.unexpected,
-      `Directories on ${engine.name}: ${said.trim()}`,
-    )
+    return await action(agent.client)
   } finally {
-    await engine.containers.remove(id)
+    await agent.remove()
   }
 }

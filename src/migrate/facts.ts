@@ -23,7 +23,7 @@ export interface HostFacts {
   /** Free space where the engine keeps its data. */
   freeBytes: number
   freeInodes: number
-  paths: Record<string, { kind: string; isEmpty: boolean }>
+  paths: Record<string, { real: string; kind: string; isEmpty: boolean }>
   addresses: string[]
   listeningPorts: { protocol: string; address: string; port: number }[]
 }

@@ -10,13 +10,14 @@ import type { Run } from './run.ts'
  * layers that the target has already. @returns the bytes that went to the target through this process.
  */
 export async function transferImage(run: Run, image: ImagePlan): Promise<number> {
-  const { target, report } = run
+  const { target, report, signal } = run
   report({ type: 'phase', phase: 'image', message: `image ${image.reference}` })
   for (const digest of image.repoDigests) {
     try {
-      await target.images.pull(digest)
+      await target.images.pull(digest, signal)
       if (await target.images.inspect(image.id)) return 0
     } catch (error) {
+      signal.throwIfAborted()
       report({
         type: 'note',
         message: `not pulled (${messageOf(error)}); streaming it from ${run.source.name}`,
@@ -31,7 +32,7 @@ async function streamMissingLayers(
   image: ImagePlan,
 ): Promise<number> {
   const present = sharedLayers(image.layers, await target.images.layerChains())
-  const saved = await source.images.save(image.id)
+  const saved = await source.images.save(image.id, signal)
   let bytes = 0
   const counted = new Transform({
     highWaterMark: 1 << 20,
@@ -42,7 +43,7 @@ async function streamMissingLayers(
     },
   })
   const filtered = withoutBlobs(saved, new Set(present.map((digest) => digest.replace('sha256:', ''))))
-  await Promise.all([pipeline(filtered, counted, { signal }), target.images.load(counted)])
+  await Promise.all([pipeline(filtered, counted, { signal }), target.images.load(counted, signal)])
   return bytes
 }
 

@@ -21,6 +21,7 @@ import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPorts } from './checks/ports.ts'
+import { checkSharing } from './checks/sharing.ts'
 import { checkSpace } from './checks/space.ts'
 import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
@@ -33,6 +34,7 @@ const checks: readonly Check[] = [
   checkNetworks,
   checkPorts,
   checkStorage,
+  checkSharing,
   checkDevices,
   checkSpace,
 ]
@@ -72,12 +74,7 @@ export function planMigration(
     networks: planNetworks(id, manifests, facts, options),
     volumes: planVolumes(id, manifests),
     trees,
-    bindDirectories: trees
-      .filter(({ kind }) => kind === 'bind')
-      .map(({ source }) => ({
-        path: source,
-        existed: facts.targetHost?.paths[source]?.kind === 'directory',
-      })),
+    bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }

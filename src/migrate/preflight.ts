@@ -5,6 +5,7 @@ import { RefusedError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
+import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { assertNotLocked } from './locking.ts'
 import { planMigration } from './plan.ts'
@@ -36,7 +37,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
   refuse(first.refusals)
   const brought: Engine[] = []
   try {
-    const seen = await lookWithAgents(context, first.plan, brought)
+    const seen = await lookWithAgents(context, facts, first.plan, brought)
     const { plan, refusals } = planMigration(id, createdAt, { ...facts, ...seen }, options)
     refuse(refusals)
     if (context.keepImages) brought.length = 0
@@ -65,6 +66,7 @@ type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'size'>
 
 async function lookWithAgents(
   { id, source, target, report }: Preflight,
+  { manifests, sourceContainers }: Facts,
   plan: Plan,
   brought: Engine[],
 ): Promise<Seen> {
@@ -82,13 +84,16 @@ async function lookWithAgents(
     return agent
   }
   const host: AgentMount = { kind: 'host', path: '/', readOnly: true }
-  const paths = plan.containers.flatMap(({ manifest }) => hostPathsOf(manifest))
+  const paths = manifests.flatMap(hostPathsOf)
   try {
     const targetAgent = await start(target, source, 'target', [host])
     const sourceAgent = await start(source, target, 'source', [host, ...plan.trees.map(sourceMount)])
     const [targetHost, sourceHost, sizes] = await Promise.all([
       lookAtHost(targetAgent, target.info.DockerRootDir, paths),
-      lookAtHost(sourceAgent, source.info.DockerRootDir, paths),
+      lookAtHost(sourceAgent, source.info.DockerRootDir, [
+        ...paths,
+        ...sharedPaths(manifests, sourceContainers),
+      ]),
       Promise.all(
         plan.trees.map((_, index) =>
           sourceAgent.client.request('measureTree', { path: treePath(index + 1) }),
@@ -118,10 +123,10 @@ async function lookAtHost(
   rootDirectory: string,
   paths: readonly string[],
 ): Promise<HostFacts> {
-  const inside = (path: string) => `${treePath(0)}${path}`
   const answer = await agent.client.request('probe', {
-    statfs: [inside(rootDirectory)],
-    exist: paths.map(inside),
+    root: treePath(0),
+    statfs: [rootDirectory],
+    exist: [...paths],
     networkNamespacePorts: true,
   })
   const disk = answer.fileSystems[0]
@@ -130,7 +135,7 @@ async function lookAtHost(
     // Some file systems make inodes as they need them, and say that they have none at all.
     freeInodes: disk?.totalInodes ? (disk.freeInodes ?? 0) : Number.POSITIVE_INFINITY,
     paths: Object.fromEntries(
-      answer.paths.map(({ kind, isEmpty }, index) => [paths[index], { kind, isEmpty: isEmpty === true }]),
+      answer.paths.map(({ path, real, kind, isEmpty }) => [path, { real, kind, isEmpty: isEmpty === true }]),
     ),
     addresses: answer.addresses,
     listeningPorts: answer.ports ?? [],

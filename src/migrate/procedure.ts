@@ -4,6 +4,7 @@ import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
+import { endFrozen } from './steps/frozen.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
 import { bringToRest, fence } from './steps/rest.ts'
@@ -27,6 +28,7 @@ export function stepsOf({ options }: Plan): Step[] {
     startTarget,
     commit,
     restorePolicies,
+    endFrozen,
     cleanUp,
   ]
 }

@@ -102,8 +102,8 @@ export interface Plan {
   networks: NetworkPlan[]
   volumes: VolumePlan[]
   trees: TreePlan[]
-  /** Where bind mounts are copied to on the target's host, and whether an empty directory is there already. */
-  bindDirectories: { path: string; existed: boolean }[]
+  /** Where bind mounts are copied to on the target's host. */
+  bindDirectories: string[]
   /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
   size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]
@@ -111,5 +111,5 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `target`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `target`. */
 export const roleLabel = 'wherry.role'

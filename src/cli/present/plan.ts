@@ -18,7 +18,7 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
       ({ kind, source: from, destination, container }) =>
         `  ${kind === 'layer' ? `writable layer of ${container}` : `${kind} ${from}`}${kind === 'layer' ? '' : ` → ${destination}`}: copied`,
     ),
-    `  source: ${options.consistency === 'crash' ? 'frozen' : 'stopped'} for the final round, then kept, fenced`,
+    `  source: ${options.consistency === 'crash' ? 'frozen for the final round, then killed and' : 'stopped for the final round, then'} kept, fenced`,
   ]
   if (plan.warnings.length > 0) {
     lines.push('', ...plan.warnings.map(({ message }) => `${colours.yellow('!')} ${message}`))

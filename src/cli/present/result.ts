@@ -14,7 +14,7 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
     `  total ${totalSeconds.toFixed(1)} s, ${prettyBytes(bytesTransferred)} in ${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} (${path})`,
     ...containers.flatMap((container) => describeMoved(container)),
     ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
-    `  The source copy is kept on ${first?.source.engine}, stopped, without a restart policy. Do not start it.`,
+    `  The source copy is kept on ${first?.source.engine}, at rest, without a restart policy. Do not start it.`,
   ]
   return lines.join('\n')
 }

@@ -2,7 +2,7 @@ import { dependenciesOf } from '../order.ts'
 import { type Check, dockerFor, findings, inGroup } from './check.ts'
 
 /** The containers can be taken as they are, and their names are free. */
-export const checkContainers: Check = ({ manifests, target, targetContainers }, options) => {
+export const checkContainers: Check = ({ manifests, source, target, targetContainers }, options) => {
   const found = findings()
   for (const manifest of manifests) {
     const { name, state, hostConfig } = manifest
@@ -24,7 +24,7 @@ export const checkContainers: Check = ({ manifests, target, targetContainers }, 
     if (hostConfig.AutoRemove && state.running) {
       found.warn(
         'auto-remove',
-        `${name} was started with --rm: it would vanish when stopped. It is frozen instead, like with --consistency crash, and its source copy stays frozen until it is removed.`,
+        `${name} was started with --rm: it would vanish with its anonymous volumes when it ends. It is frozen instead, like with --consistency crash, and its source copy stays frozen. Never unpause it; when you need it no longer, remove it: ${dockerFor(source.name)} rm -fv ${name}`,
       )
     }
     for (const { container, why } of dependenciesOf(manifest)) {
@@ -43,7 +43,7 @@ export const checkContainers: Check = ({ manifests, target, targetContainers }, 
   if (options.consistency === 'crash') {
     found.warn(
       'crash-consistency',
-      'The containers are frozen, not stopped: their software recovers as after a power cut.',
+      'The containers are frozen, not stopped: their software recovers as after a power cut. After the move the source copies are killed.',
     )
   }
   return found

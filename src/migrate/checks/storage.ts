@@ -1,6 +1,6 @@
 import type { ManifestMount } from '../../model/manifest.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, dockerFor, type Findings, findings, inGroup } from './check.ts'
+import { type Check, dockerFor, type Findings, findings } from './check.ts'
 
 /** Every mount can be carried, or the user has said what to do with it; nothing on the target is in the way. */
 export const checkStorage: Check = (facts, { binds }) => {
@@ -63,35 +63,6 @@ function checkVolume(facts: Facts, container: string, mount: ManifestMount, foun
       'Copy its data to a volume without options first.',
     )
   }
-  checkSharing(facts, container, mount, found)
-}
-
-/** A volume that a container keeps writing to while another moves would end as two versions of the truth. */
-function checkSharing(
-  { sourceContainers, manifests, target }: Facts,
-  container: string,
-  mount: ManifestMount,
-  found: Finder,
-): void {
-  for (const other of sourceContainers) {
-    const name = other.Names[0]?.replace(/^\//, '') ?? other.Id
-    if (inGroup(manifests, other.Id)) continue
-    const shared = other.Mounts.find(({ Type, Name }) => Type === 'volume' && Name === mount.source)
-    if (!shared) continue
-    if (other.State === 'running' && shared.RW !== false) {
-      found.refuse(
-        'volume-shared',
-        `The volume ${mount.source} of ${container} is also written by the running container ${name}, which would stay behind.`,
-        `Move both: wherry migrate ${container} ${name} --to ${target.name}`,
-        `Or stop the other first: docker stop ${name}`,
-      )
-    } else {
-      found.warn(
-        'volume-shared',
-        `The volume ${mount.source} is also used by ${name} (${other.State}), which stays behind with the old data.`,
-      )
-    }
-  }
 }
 
 function checkBind(
@@ -102,8 +73,7 @@ function checkBind(
   found: Finder,
 ): Findings {
   const { source, destination } = mount
-  const host = facts.targetHost
-  const there = host?.paths[source]
+  const there = facts.targetHost?.paths[source]
   if (treatment === 'fail') {
     found.refuse(
       'bind-mount',
@@ -112,7 +82,7 @@ function checkBind(
       '--binds keep mounts what is at the same path on the target.',
     )
   } else if (treatment === 'keep') {
-    if (host && there?.kind === 'missing') {
+    if (there?.kind === 'missing' || there?.kind === 'dead-end') {
       found.refuse(
         'bind-missing',
         `${facts.target.name} has no ${source}, which ${container} mounts.`,
@@ -128,6 +98,12 @@ function checkBind(
       'bind-not-directory',
       `${source} of ${container} is not a directory; only directories are copied.`,
       `Put it at the same path on ${facts.target.name} and use --binds keep.`,
+    )
+  } else if (there?.kind === 'dead-end') {
+    found.refuse(
+      'bind-dead-end',
+      `On ${facts.target.name} the path ${source}, where the bind mount of ${container} would be copied to, goes through something that is no directory, such as a symbolic link that leads nowhere.`,
+      'Put right what is on the way (is a disk not mounted?), and try again.',
     )
   } else if (there && there.kind !== 'missing' && !there.isEmpty) {
     found.refuse(

@@ -36,11 +36,10 @@ export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise
   const forth = direction === 'forth'
   const start = (engine: Engine, side: string, mounts: AgentMount[]) =>
     startAgent(engine, { image, name: `wherry-${plan.id}-${side}`, labels: agentLabels(plan), mounts })
-  const sourceAgent = await start(
-    source,
-    'source',
-    plan.trees.map((tree) => ({ ...sourceMount(tree), readOnly: forth })),
-  )
+  const sourceAgent = await start(source, 'source', [
+    ...plan.trees.map((tree) => ({ ...sourceMount(tree), readOnly: forth })),
+    ...hostMount(plan),
+  ])
   const targetMounts = await Promise.all(plan.trees.map((tree) => targetMount(target, plan, tree)))
   const targetAgent = await start(
     target,
@@ -95,6 +94,11 @@ export function sourceMount({ kind, source }: TreePlan): AgentMount {
   return kind === 'layer' || kind === 'bind'
     ? { kind: 'host', path: source, readOnly: true }
     : { kind: 'volume', volume: source, readOnly: true }
+}
+
+/** The host's root, behind the trees, where bind mounts of others have to be told from those that are copied. */
+function hostMount({ trees }: Plan): AgentMount[] {
+  return trees.some(({ kind }) => kind === 'bind') ? [{ kind: 'host', path: '/', readOnly: true }] : []
 }
 
 /** Where a tree goes on the target: what the engine made for the new container there is known only now. */

@@ -1,6 +1,5 @@
 import { makeHostDirectories, removeHostDirectories } from '../../launch/host-directories.ts'
 import { agentImageReference, ensureAgentImage } from '../../launch/image.ts'
-import { migrationLabel, roleLabel } from '../../model/plan.ts'
 import type { Step } from '../run.ts'
 
 /** Makes the directories that bind mounts are copied to; containers that mount them cannot be created without them. */
@@ -9,15 +8,10 @@ export const makeBindDirectories: Step = {
   async do({ plan, source, target, report }) {
     if (plan.bindDirectories.length === 0) return undefined
     const { reference } = await ensureAgentImage(target, [source], report)
-    await makeHostDirectories(target, reference, labelsOf(plan.id), plan.bindDirectories)
-    return { made: plan.bindDirectories.map(({ path }) => path) }
+    return { made: await makeHostDirectories(target, reference, plan.id, plan.bindDirectories) }
   },
   async undo({ plan, target }) {
     if (plan.bindDirectories.length === 0) return
-    await removeHostDirectories(target, await agentImageReference(), labelsOf(plan.id), plan.bindDirectories)
+    await removeHostDirectories(target, await agentImageReference(), plan.id)
   },
-}
-
-function labelsOf(id: string): Record<string, string> {
-  return { [migrationLabel]: id, [roleLabel]: 'agent' }
 }

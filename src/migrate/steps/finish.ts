@@ -1,3 +1,4 @@
+import { keepHostDirectories } from '../../launch/host-directories.ts'
 import { assertAllRun } from '../health.ts'
 import type { Step } from '../run.ts'
 import { removeAgents } from './agents.ts'
@@ -31,6 +32,7 @@ export const cleanUp: Step = {
   async do(run) {
     run.report({ type: 'phase', phase: 'clean-up', message: 'cleaning up' })
     await removeAgents(run)
+    await keepHostDirectories(run.target, run.plan.id)
     return undefined
   },
 }

@@ -2,6 +2,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import type { Run, Step } from '../run.ts'
+import { assertNotShared } from './sharing.ts'
 
 /** Makes sure that the source copies cannot come back by themselves: no restart policy from here on. */
 export const fence: Step = {
@@ -41,6 +42,7 @@ export const bringToRest: Step = {
       await allDone(stage.map((container) => rest(source, container)))
     }
     await assertAtRest(run)
+    await assertNotShared(run)
     run.times.restedMs = performance.now()
     return undefined
   },
@@ -74,17 +76,18 @@ async function present({ plan, source }: Run): Promise<ContainerPlan[]> {
  * Stops or freezes one container; fine if it is at rest already. A request that broke off is repeated: what it began must end before
  * anything else.
  */
-async function rest({ containers }: Engine, { sourceId, rest }: ContainerPlan): Promise<void> {
+async function rest({ containers }: Engine, { sourceId, rest, manifest }: ContainerPlan): Promise<void> {
   const now = await containers.inspect(sourceId)
   if (!now?.State.Running) return
   if (rest === 'freeze') {
     if (!now.State.Paused) await containers.pause(sourceId)
     return
   }
+  const timeoutSeconds = manifest.config.StopTimeout ?? 0
   try {
-    await containers.stop(sourceId)
+    await containers.stop(sourceId, { timeoutSeconds })
   } catch {
-    await containers.stop(sourceId)
+    await containers.stop(sourceId, { timeoutSeconds })
   }
 }
 

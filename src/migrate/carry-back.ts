@@ -2,7 +2,7 @@ import type { ContainerDocument } from '../model/documents.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import { migrationLabel, roleLabel } from '../model/plan.ts'
 import type { Journal } from './journal.ts'
-import type { Run } from './run.ts'
+import { type Run, record } from './run.ts'
 import { openAgents, relearnTrees, removeAgents } from './steps/agents.ts'
 import { assertAtRest } from './steps/rest.ts'
 import { copyRound } from './steps/rounds.ts'
@@ -17,17 +17,17 @@ export async function carryBack(run: Run, journal: Journal): Promise<void> {
   if (run.state.carriedBack || run.discard) return
   const copies = await targetCopies(run)
   if (copies.length === 0 && (await sourceNeverRested(run))) return
-  if (copies.length === 0) throw copyGone(run)
-  if (!copies.some(everStarted)) return
+  if (copies.length > 0 && !copies.some(everStarted)) return
   await assertAtRest(run)
+  if (copies.length === 0) return assertNothingLost(run)
   await bringCopiesToRest(run, copies)
   run.report({ type: 'phase', phase: 'carry-back', message: `looking for what ${run.target.name} wrote` })
   await removeAgents(run)
   const agents = await openAgents(run, 'back')
   run.agents = agents
-  if (!(await isUnchanged(run))) {
+  if (!(await isAsAfterFinalRound(run))) {
     await unfreeze(run)
-    await journal.append({ type: 'intent', step: 'carry-back' })
+    await record(run, journal, { type: 'intent', step: 'carry-back' })
     await relearnTrees(agents)
     const { bytesSent } = await copyRound(run, true)
     run.report({
@@ -36,8 +36,7 @@ export async function carryBack(run: Run, journal: Journal): Promise<void> {
     })
   }
   await assertStillAtRest(run, copies)
-  await journal.append({ type: 'done', step: 'carry-back' })
-  run.state.carriedBack = true
+  await record(run, journal, { type: 'done', step: 'carry-back' })
   await removeAgents(run)
 }
 
@@ -61,6 +60,23 @@ async function sourceNeverRested({ plan, source }: Run): Promise<boolean> {
   return states.every((now) => now?.State.Running && !now.State.Paused)
 }
 
+/**
+ * Copies that were started with --rm vanish when they end, with what they wrote anywhere but in named volumes and bind mounts,
+ * as their user wanted. Those must be as they were.
+ * @throws WherryError `copy-gone`
+ */
+async function assertNothingLost(run: Run): Promise<void> {
+  const { plan } = run
+  if (!plan.containers.every(({ manifest }) => manifest.hostConfig.AutoRemove)) throw copyGone(run)
+  const trees = plan.trees.filter(({ kind }) => kind === 'volume' || kind === 'bind')
+  const reduced: Run = { ...run, plan: { ...plan, trees } }
+  await removeAgents(reduced)
+  reduced.agents = await openAgents(reduced, 'back')
+  const isUnchanged = await isAsAfterFinalRound(reduced)
+  await removeAgents(reduced)
+  if (!isUnchanged) throw copyGone(run)
+}
+
 async function bringCopiesToRest({ target, plan }: Run, copies: ContainerDocument[]): Promise<void> {
   for (const { Id, HostConfig } of copies) {
     if (!HostConfig.AutoRemove)
@@ -74,7 +90,7 @@ async function bringCopiesToRest({ target, plan }: Run, copies: ContainerDocumen
 }
 
 /** Whether the target's trees are still those of the final round. Cheaper than comparing both sides, and often enough. */
-async function isUnchanged({ state, agents }: Run): Promise<boolean> {
+async function isAsAfterFinalRound({ state, agents }: Run): Promise<boolean> {
   if (!agents) return false
   for (const { id, path } of agents.trees) {
     const expected = state.finalDigests[id]

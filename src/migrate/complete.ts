@@ -5,7 +5,7 @@ import { releaseAll } from './locking.ts'
 import { patiently } from './patience.ts'
 import { stepsOf } from './procedure.ts'
 import { type MigrateResult, resultOf } from './result.ts'
-import type { Run } from './run.ts'
+import { note, type Run } from './run.ts'
 
 /**
  * Works on a migration with its journal open. Its locks are given up when nothing is left to do; otherwise they stay, held by
@@ -44,7 +44,7 @@ export async function complete(
   first?: string,
 ): Promise<MigrateResult> {
   await execute(stepsOf(run.plan), run, journal, first)
-  await journal.note({ type: 'end', status: 'completed' })
+  await note(run, journal, { type: 'end', status: 'completed' })
   return resultOf(run, startedAtMs)
 }
 

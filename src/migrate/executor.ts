@@ -3,7 +3,7 @@ import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
 import { type RolledBack, rollBack } from './rollback.ts'
-import type { Run, Step } from './run.ts'
+import { note, type Run, record, type Step } from './run.ts'
 
 /**
  * Does the steps in order, from the one named `first` on, each journalled before and after. Before the commit point a failure undoes, newest first,
@@ -23,7 +23,7 @@ export async function execute(
       if (!run.state.committed && !step.commits) run.signal.throwIfAborted()
       await doStep(step, run, journal)
     } catch (error) {
-      await journal.note({ type: 'failed', step: step.name, message: messageOf(error) })
+      await note(run, journal, { type: 'failed', step: step.name, message: messageOf(error) })
       if (isLockLost(error)) throw error
       if (run.state.committed) throw await unfinished(run, journal, step, error)
       throw rolledBack(run, step, error, await rollBack(steps, run, journal, error))
@@ -34,13 +34,10 @@ export async function execute(
 async function doStep(step: Step, run: Run, journal: Journal): Promise<void> {
   const { committed } = run.state
   if (!committed) for (const lock of run.locks) await lock.assertHeld()
-  await journal.append({ type: 'intent', step: step.name })
-  run.state.begun.add(step.name)
+  await record(run, journal, { type: 'intent', step: step.name })
   const data = await (committed ? patiently(run.report, () => step.do(run)) : step.do(run))
-  await journal.append({ type: 'done', step: step.name, ...(data ? { data } : {}) })
-  if (!step.commits) return
-  await journal.append({ type: 'commit' })
-  run.state.committed = true
+  await record(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
+  if (step.commits) await record(run, journal, { type: 'commit' })
 }
 
 function isLockLost(error: unknown): boolean {
@@ -48,7 +45,7 @@ function isLockLost(error: unknown): boolean {
 }
 
 async function unfinished(run: Run, journal: Journal, step: Step, error: unknown): Promise<WherryError> {
-  await journal.note({ type: 'end', status: 'needs-user' })
+  await note(run, journal, { type: 'end', status: 'needs-user' })
   const { plan } = run
   return new WherryError(
     'not-finished',

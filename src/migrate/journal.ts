@@ -84,11 +84,6 @@ export class Journal {
     await this.#file.datasync()
   }
 
-  /** Writes a record where it can be written. A journal that cannot must not keep the source from being put back. */
-  async note(record: NewRecord): Promise<void> {
-    await this.append(record).catch(() => {})
-  }
-
   async close(): Promise<void> {
     await this.#file.close()
   }

@@ -3,7 +3,7 @@ import { carryBack } from './carry-back.ts'
 import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
-import type { Run, Step } from './run.ts'
+import { note, type Run, type Step } from './run.ts'
 
 /** How a rollback came out. */
 export interface RolledBack {
@@ -39,18 +39,17 @@ export async function rollBack(
   for (const step of steps.toReversed()) {
     const { undo, name } = step
     if (!undo || !begun.has(name)) continue
-    await journal.note({ type: 'undo-intent', step: name })
+    await note(run, journal, { type: 'undo-intent', step: name })
     const undoing = () => undo.call(step, run)
     if (step.isVital) await vital(run, journal, name, cause, undoing)
     else if (!(await undone(run, undoing))) {
       left.push(name)
       continue
     }
-    await journal.note({ type: 'undone', step: name })
-    begun.delete(name)
+    await note(run, journal, { type: 'undone', step: name })
   }
   const where = await whereNow(run)
-  await journal.note({ type: 'end', status: 'rolled-back', ...(left.length > 0 ? { left } : {}) })
+  await note(run, journal, { type: 'end', status: 'rolled-back', ...(left.length > 0 ? { left } : {}) })
   return { left, where }
 }
 
@@ -77,7 +76,7 @@ async function vital(
   try {
     await patiently(run.report, action)
   } catch (error) {
-    await journal.note({ type: 'end', status: 'needs-user' })
+    await note(run, journal, { type: 'end', status: 'needs-user' })
     if (error instanceof WherryError && error.exitCode === exitCodes.needsUser) throw error
     const before = cause === undefined ? '' : `${messageOf(cause).split('\n')[0]} `
     throw new WherryError(

@@ -5,7 +5,8 @@ import type { RunningAgent } from '../launch/agent.ts'
 import type { Lock } from '../launch/lock.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
-import { type MigrationState, stateOf } from './state.ts'
+import type { Journal, NewRecord } from './journal.ts'
+import { type MigrationState, stateOf, takeRecord } from './state.ts'
 
 /** The two agents of a migration and the way between them. On the way back the target's agent is the sender. */
 export interface Agents {
@@ -63,6 +64,18 @@ export interface Step {
   commits?: boolean
   /** Without this undo no source copy may start, or none has started: a rollback must not go on past its failure. */
   isVital?: boolean
+}
+
+/** Writes a record, and knows it from then on. */
+export async function record(run: Run, journal: Journal, entry: NewRecord): Promise<void> {
+  await journal.append(entry)
+  takeRecord(run.state, entry)
+}
+
+/** The same where it can be written: a journal that cannot must not keep the source from being put back. */
+export async function note(run: Run, journal: Journal, entry: NewRecord): Promise<void> {
+  await journal.append(entry).catch(() => {})
+  takeRecord(run.state, entry)
 }
 
 /** What a run begins with. */

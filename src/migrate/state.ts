@@ -1,4 +1,4 @@
-import type { JournalRecord } from './journal.ts'
+import type { JournalRecord, NewRecord } from './journal.ts'
 
 /** How far a migration came, by its journal. What is true is on the engines; this says what to look for. */
 export interface MigrationState {
@@ -30,11 +30,12 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
     finalDigests: {},
     left: [],
   }
-  for (const record of records) take(state, record)
+  for (const record of records) takeRecord(state, record)
   return state
 }
 
-function take(state: MigrationState, record: JournalRecord): void {
+/** Brings a state up to date with one more record. */
+export function takeRecord(state: MigrationState, record: NewRecord): void {
   switch (record.type) {
     case 'process':
       state.process = { pid: record.pid, host: record.host }

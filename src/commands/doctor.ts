@@ -1,9 +1,10 @@
-import { Args } from '@oclif/core'
+import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
-import { describeExaminations } from '../cli/present/doctor.ts'
+import { describeExaminations, describeLeftovers } from '../cli/present/doctor.ts'
 import { type Examination, examine } from '../doctor/examine.ts'
 import { connectEngine } from '../engine/connect.ts'
 import type { Engine } from '../engine/engine.ts'
+import { findLeftovers, fixLeftover, type Leftover } from '../migrate/recovery/leftovers.ts'
 
 export default class Doctor extends BaseCommand {
   static override summary = 'Show what engines can and cannot do for wherry, and the fix for each.'
@@ -21,8 +22,17 @@ export default class Doctor extends BaseCommand {
     }),
   }
 
-  async run(): Promise<{ engines: Examination[] }> {
-    const { argv } = await this.parse(Doctor)
+  static override flags = {
+    fix: Flags.boolean({
+      summary: 'Take away what migrations that ended half-way left behind, after listing it.',
+      description:
+        'A migration whose copy never ran is rolled back. What a running migration uses is never touched, nor a copy that has run.',
+    }),
+    yes: Flags.boolean({ char: 'y', summary: 'Do not ask before --fix takes something away.' }),
+  }
+
+  async run(): Promise<{ engines: Examination[]; leftovers: Leftover[]; fixed: string[] }> {
+    const { argv, flags } = await this.parse(Doctor)
     const names = argv.length > 0 ? (argv as string[]) : [undefined]
     const engines: Engine[] = []
     try {
@@ -32,11 +42,27 @@ export default class Doctor extends BaseCommand {
         const others = engines.filter((other) => other !== engine)
         examinations.push(await examine(engine, others, this.report))
       }
+      const leftovers = await findLeftovers(engines, this.report)
       this.endProgress()
       this.log(describeExaminations(examinations, this.colours))
-      return { engines: examinations }
+      if (leftovers.length > 0) this.log(describeLeftovers(leftovers, flags.fix, this.colours))
+      const fixed = flags.fix ? await this.#fix(leftovers, engines, flags.yes) : []
+      return { engines: examinations, leftovers, fixed }
     } finally {
       for (const engine of engines) await engine.close()
     }
+  }
+
+  /** The ids of the migrations whose leftovers are gone. */
+  async #fix(leftovers: readonly Leftover[], engines: readonly Engine[], yes: boolean): Promise<string[]> {
+    const fixable = leftovers.filter(({ fix }) => fix !== undefined)
+    if (fixable.length === 0) return []
+    await this.confirm('Take this away?', yes)
+    return this.interruptible(async () => {
+      for (const leftover of fixable) await fixLeftover(leftover, engines, this.report, this.interrupted)
+      this.endProgress()
+      for (const { migration } of fixable) this.log(`${this.colours.green('✔')} ${migration}: done`)
+      return fixable.map(({ migration }) => migration)
+    })
   }
 }

@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk'
 import type { Examination } from '../../doctor/examine.ts'
+import type { Leftover } from '../../migrate/recovery/leftovers.ts'
 
 /** What the doctor found, as a person reads it. */
 export function describeExaminations(examinations: readonly Examination[], colours: ChalkInstance): string {
@@ -14,4 +15,21 @@ export function describeExaminations(examinations: readonly Examination[], colou
       ].join('\n'),
     )
     .join('\n\n')
+}
+
+/** What migrations left on the engines. */
+export function describeLeftovers(
+  leftovers: readonly Leftover[],
+  isFixing: boolean,
+  colours: ChalkInstance,
+): string {
+  return [
+    '',
+    colours.bold('Left behind'),
+    ...leftovers.flatMap(({ message, pieces, fix }) => [
+      `  ${colours.yellow('!')} ${message}`,
+      ...pieces.map(({ engine, kind, name }) => `      ${engine}: ${kind} ${name}`),
+      ...(fix && !isFixing ? ['      fix: wherry doctor ENGINE… --fix'] : []),
+    ]),
+  ].join('\n')
 }

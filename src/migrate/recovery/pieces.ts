@@ -18,7 +18,7 @@ export interface Piece {
 /** What migrations left or have in use on an engine, found by its labels alone, and which of them somebody works on. */
 export async function findPieces(engine: Engine): Promise<{ pieces: Piece[]; held: Set<string> }> {
   const [containers, volumes, networks, locks] = await Promise.all([
-    engine.containers.list({ labels: [migrationLabel] }),
+    engine.containers.list({ labels: [roleLabel] }),
     engine.volumes.list({ labels: [migrationLabel] }),
     engine.networks.list(),
     findLocks(engine),

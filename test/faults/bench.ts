@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { ensureLabImage } from '../../src/lab/images.ts'
 import { clear, type Lab, openLab } from '../lab/harness/engines.ts'
+import { anonymousName } from './surroundings.ts'
 
 export const image = 't-records:latest'
 
@@ -16,5 +17,10 @@ export async function openBench(): Promise<Lab> {
 /** Takes everything that a case made off both engines. */
 export async function clearBench(lab: Lab): Promise<void> {
   await clear(lab)
+  for (const engine of [lab.alpha, lab.beta]) {
+    for (const { Name } of await engine.volumes.list()) {
+      if (anonymousName.test(Name)) await engine.volumes.remove(Name)
+    }
+  }
   await lab.beta.images.remove(image)
 }

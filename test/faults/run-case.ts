@@ -12,7 +12,7 @@ import { type Fault, faults } from './faults/index.ts'
 import { type Case, insideMs } from './matrix.ts'
 import { copyProblems, lookBefore, surroundingProblems } from './surroundings.ts'
 import { Watcher } from './watcher.ts'
-import { lostRecords, startWorkload, workload } from './workload.ts'
+import { lostRecords, startWorkload, type WorkloadOptions, workload } from './workload.ts'
 
 /** How one case went. */
 export interface Outcome {
@@ -118,10 +118,11 @@ function migrateWords({ way: { mode, path }, moment }: Case): string[] {
 }
 
 /** Enough to do for the step that a fault has to strike inside of. */
-function workloadFor({ moment: { step, at } }: Case): { bulkMegabytes: number; slowStopMs: number } {
+function workloadFor({ moment: { step, at } }: Case): WorkloadOptions {
   const inside = at === 'inside' ? step : ''
   return {
-    bulkMegabytes: inside === 'final-round' ? 60 : inside === 'pre-copy' ? 16 : 1,
+    bulkMegabytes: { 'pre-copy': 16, 'final-round': 200 }[inside] ?? 1,
+    rewritesAtStop: inside === 'final-round',
     slowStopMs: inside === 'rest' ? 1000 : 0,
   }
 }

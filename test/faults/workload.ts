@@ -18,6 +18,8 @@ export const workload = {
 export interface WorkloadOptions {
   /** Data besides the records. */
   bulkMegabytes: number
+  /** Writes all of that anew when it is stopped, so that the final round is a long one. */
+  rewritesAtStop: boolean
   /** How long the process takes to end after SIGTERM; it serves meanwhile. */
   slowStopMs: number
 }
@@ -25,14 +27,18 @@ export interface WorkloadOptions {
 /** Starts the workload on alpha and a client of it, and waits until some records are acknowledged. */
 export async function startWorkload(
   lab: Lab,
-  { bulkMegabytes, slowStopMs }: WorkloadOptions,
+  { bulkMegabytes, rewritesAtStop, slowStopMs }: WorkloadOptions,
 ): Promise<RecordClient> {
   const { name, network, volume, port, subnet, address } = workload
   await lab.alpha.networks.create({ Name: network, IPAM: { Config: [{ Subnet: subnet }] } })
   const id = await lab.alpha.containers.create(name, {
     Image: image,
     Hostname: 'records',
-    Env: [`BULK_MEGABYTES=${bulkMegabytes}`, `SLOW_STOP_MS=${slowStopMs}`],
+    Env: [
+      `BULK_MEGABYTES=${bulkMegabytes}`,
+      `REWRITE_AT_STOP=${rewritesAtStop ? 1 : 0}`,
+      `SLOW_STOP_MS=${slowStopMs}`,
+    ],
     HostConfig: {
       NetworkMode: network,
       RestartPolicy: { Name: 'always' },

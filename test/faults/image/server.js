@@ -1,10 +1,12 @@
 // One record for each line that a client sends: `NUMBER NONCE CHECKSUM`, written and synced to three files, each of them
-// on another kind of storage, before it is acknowledged with the number. The line `rewrite` fills the bulk file anew.
+// on another kind of storage, before it is acknowledged with the number. It can be told to have much data besides, to write
+// all of that anew when it is stopped, and to take long to stop.
 const { createServer } = require('node:net')
 const { createHash, randomBytes } = require('node:crypto')
 const fs = require('node:fs')
 
 const bulkMegabytes = Number(process.env.BULK_MEGABYTES || 0)
+const rewritesAtStop = process.env.REWRITE_AT_STOP === '1'
 const slowStopMs = Number(process.env.SLOW_STOP_MS || 0)
 const paths = ['/data/records', '/anonymous/records', '/layer/records']
 
@@ -63,11 +65,11 @@ createServer((socket) => {
   socket.on('data', (chunk) => {
     const lines = (buffered + chunk).split('\n')
     buffered = lines.pop()
-    for (const line of lines) {
-      if (line === 'rewrite') rewriteBulk()
-      socket.write(`${line === 'rewrite' ? 'rewritten' : append(line)}\n`)
-    }
+    for (const line of lines) socket.write(`${append(line)}\n`)
   })
 }).listen(7070)
 
-process.on('SIGTERM', () => setTimeout(() => process.exit(0), slowStopMs))
+process.on('SIGTERM', () => {
+  if (rewritesAtStop) rewriteBulk()
+  setTimeout(() => process.exit(0), slowStopMs)
+})

@@ -7,6 +7,8 @@ import { workload } from './workload.ts'
 /** What engines call the volumes that nobody named. */
 export const anonymousName = /^[0-9a-f]{64}$/
 
+const predefined = new Set(['bridge', 'host', 'none'])
+
 type Side = 'alpha' | 'beta'
 
 /** What is on an engine, one line for each object. */
@@ -20,7 +22,8 @@ async function objectsOn(engine: Engine): Promise<string[]> {
   return [
     ...containers.map(({ Id, Names }) => `container ${Names[0]} ${Id.slice(0, 12)}`),
     ...volumes.map(({ Name }) => `volume ${Name}`),
-    ...networks.map(({ Id, Name }) => `network ${Name} ${Id.slice(0, 12)}`),
+    // The predefined networks get other ids whenever the daemon starts.
+    ...networks.map(({ Id, Name }) => `network ${Name} ${predefined.has(Name) ? '' : Id.slice(0, 12)}`),
     // The agents' image stays on purpose, for the next migration.
     ...images.filter((name) => !name.includes('wherry-agent:')).map((name) => `image ${name}`),
   ]
@@ -75,12 +78,13 @@ export async function copyProblems(lab: Lab, before: Before, where: Side): Promi
     lab.alpha.containers.inspect(workload.name),
     lab.beta.containers.inspect(workload.name),
   ])
-  const [running, other] = where === 'alpha' ? [onAlpha, onBeta] : [onBeta, onAlpha]
+  const [running, other, elsewhere] =
+    where === 'alpha' ? [onAlpha, onBeta, 'beta'] : [onBeta, onAlpha, 'alpha']
   const problems: string[] = []
   if (!running?.State.Running || running.State.Paused)
     problems.push(`does not run on ${where}: ${running?.State.Status ?? 'is not there'}`)
   else problems.push(...changes(before.container, running, where))
-  if (other?.State.Running && !other.State.Paused) problems.push('runs on both engines')
+  if (other?.State.Running && !other.State.Paused) problems.push(`runs on ${elsewhere}`)
   if (where === 'beta' && !onAlpha) problems.push('the fenced copy is gone')
   if (where === 'beta' && !/^(no)?$/.test(onAlpha?.HostConfig.RestartPolicy?.Name ?? ''))
     problems.push(`the copy on alpha is not fenced: ${onAlpha?.HostConfig.RestartPolicy?.Name}`)

@@ -3,8 +3,8 @@ import type { Fault } from './fault.ts'
 
 const volumes = '/var/lib/docker/volumes'
 const ballast = `${volumes}/.ballast`
-/** Enough for what the workload has, and little enough to be filled at once. */
-const size = '96m'
+/** Enough for what any workload has, and little enough to be filled at once. */
+const size = '320m'
 
 /**
  * The disk of the target's volumes is full. They are on a small file system of their own meanwhile, so that nobody else's

@@ -47,7 +47,7 @@ function append(nonce) {
   const record = recordOf(count + 1, nonce)
   try {
     for (const { fd, size } of files) {
-      fs.writeSync(fd, record, size)
+      if (fs.writeSync(fd, record, size) < record.length) throw Object.assign(new Error(), { code: 'ENOSPC' })
       fs.fsyncSync(fd)
     }
   } catch (error) {

@@ -19,7 +19,7 @@ export function endProblems(what: string, end: CommandEnd, allowed: readonly num
       : [`an error without a code: ${said}`]),
     ...(engines.test(help) ? [] : [`an error that names no engine: ${said}`]),
     ...(/^[^:]*timed out\.?$/i.test(message) ? [`an error that only says "timed out": ${said}`] : []),
-    ...(exitCode === 5 && !/migration resume .*migration rollback/.test(help)
+    ...(exitCode === 5 && !/wherry migration (resume|rollback) \d/.test(help)
       ? [`an error that does not say how to go on: ${said}`]
       : []),
   ]

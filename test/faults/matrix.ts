@@ -1,4 +1,4 @@
-import { stepsOf } from '../../src/migrate/migrate.ts'
+import { stepsOf } from '../../src/migrate/procedure.ts'
 import type { DataPath, Mode, Plan } from '../../src/model/plan.ts'
 import type { FaultName } from './faults/index.ts'
 

@@ -168,7 +168,9 @@ function mountsOf({ container, volumes }: ManifestFacts): ManifestMount[] {
     if (asked.has(destination)) return 'volume'
     return own.has(destination) || !VolumesFrom?.length ? 'anonymous' : 'shared'
   }
-  const mounts = container.Mounts.map((mount): ManifestMount => {
+  // Engines show them in another order every time.
+  const inOrder = container.Mounts.toSorted((a, b) => (a.Destination < b.Destination ? -1 : 1))
+  const mounts = inOrder.map((mount): ManifestMount => {
     const volume = volumes.find(({ Name }) => Name === mount.Name)
     const kind = kindOf(mount.Type, mount.Destination)
     return {

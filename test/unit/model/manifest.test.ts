@@ -81,11 +81,11 @@ t.test('mounts are sorted by who asked for them', async (t) => {
   t.strictSame(
     mounts.map(({ kind, destination }) => `${kind} ${destination}`),
     [
-      'volume /data',
       'anonymous /anonymous',
+      'volume /data',
       'anonymous /nameless',
-      'shared /theirs',
       'bind /srv',
+      'shared /theirs',
       'tmpfs /run',
     ],
   )
@@ -119,4 +119,19 @@ t.test('what nobody asked for is listed with where it comes from', async (t) => 
   t.equal(of('HostConfig.ShmSize'), 'engine')
   t.equal(of('HostConfig.MemorySwap'), 'engine')
   t.equal(of('HostConfig.Memory'), undefined)
+})
+
+t.test('mounts come in one order, in whichever the engine shows them', async (t) => {
+  const Mounts = ['/data', '/anonymous', '/data/below'].map((Destination) => ({
+    Type: 'volume',
+    Name: Destination,
+    Destination,
+    RW: true,
+  }))
+  const one = manifest(container({ Mounts }))
+  t.strictSame(one, manifest(container({ Mounts: Mounts.toReversed() })))
+  t.strictSame(
+    one.mounts.map(({ destination }) => destination),
+    ['/anonymous', '/data', '/data/below'],
+  )
 })

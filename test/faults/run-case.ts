@@ -1,0 +1,128 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../src/model/errors.ts'
+import type { Lab } from '../lab/harness/engines.ts'
+import { clearBench } from './bench.ts'
+import { type CommandEnd, RunningCommand } from './command.ts'
+import { endProblems } from './ending.ts'
+import { allowedExitCodes } from './expectation.ts'
+import { type Fault, faults } from './faults/index.ts'
+import { type Case, insideMs } from './matrix.ts'
+import { copyProblems, lookBefore, surroundingProblems } from './surroundings.ts'
+import { Watcher } from './watcher.ts'
+import { lostRecords, startWorkload, type WorkloadOptions, workload } from './workload.ts'
+
+/** How one case went. */
+export interface Outcome {
+  case: Case
+  /** How wherry ended, in words: `0`, `4`, `killed, resume 0`. */
+  ending: string
+  problems: string[]
+  acknowledged: number
+  seconds: number
+}
+
+/** Where the container has to run after a case, and how wherry got there. */
+interface Recovered {
+  where: 'alpha' | 'beta'
+  ending: string
+  problems: string[]
+}
+
+/** Runs one case from a clean start to its assertions, and leaves the engines clean. Never throws. */
+export async function runCase(lab: Lab, test: Case): Promise<Outcome> {
+  const startedAt = performance.now()
+  const outcome: Outcome = { case: test, ending: '', problems: [], acknowledged: 0, seconds: 0 }
+  const fault: Fault = faults[test.fault]
+  const state = await mkdtemp(join(tmpdir(), 'wherry-faults-'))
+  let putBack = async () => {}
+  try {
+    putBack = (await fault.prepare?.(lab)) ?? putBack
+    await observed(lab, test, state, outcome)
+  } catch (error) {
+    outcome.problems.push(`the harness failed: ${messageOf(error)}`)
+  } finally {
+    await clearBench(lab).catch((error) =>
+      outcome.problems.push(`cannot be cleared away: ${messageOf(error)}`),
+    )
+    await putBack()
+    await rm(state, { recursive: true, force: true })
+  }
+  outcome.seconds = (performance.now() - startedAt) / 1000
+  return outcome
+}
+
+/** Starts the workload with its client and watcher, does the case, and asserts everything. */
+async function observed(lab: Lab, test: Case, state: string, outcome: Outcome): Promise<void> {
+  const client = await startWorkload(lab, workloadFor(test))
+  const watcher = new Watcher(workload.name, [lab.alphaFacts, lab.betaFacts])
+  try {
+    const before = await lookBefore(lab)
+    const { where, ending, problems } = await migrated(lab, test, state)
+    outcome.ending = ending
+    outcome.problems.push(...problems)
+    await client.hear(5).catch((error) => outcome.problems.push(messageOf(error)))
+    outcome.problems.push(...(await copyProblems(lab, before, where)))
+    const acknowledged = [...client.acknowledged]
+    const lost = await lostRecords(where, acknowledged).catch((error) => [messageOf(error)])
+    outcome.problems.push(...lost)
+    outcome.problems.push(...(await surroundingProblems(lab, before, where)))
+  } finally {
+    outcome.problems.push(...(await watcher.stop()))
+    await client.stop()
+    outcome.acknowledged = client.acknowledged.length
+  }
+}
+
+/** Migrates with the fault, and recovers as the user would. */
+async function migrated(lab: Lab, test: Case, state: string): Promise<Recovered> {
+  const { moment, fault: name, recovery } = test
+  const fault: Fault = faults[name]
+  const inside = moment.at === 'inside'
+  const record = `${moment.step}/${inside ? 'intent' : moment.at}`
+  const command = new RunningCommand(migrateWords(test), state, { record, stops: !inside })
+  if (!(await command.reached())) {
+    const { exitCode, json, stderr } = await command.ended
+    throw new Error(`${record} never came: ${exitCode} ${JSON.stringify(json) ?? stderr}`)
+  }
+  if (inside) await sleep(insideMs[moment.step] ?? 0)
+  const [migration = ''] = await readdir(join(state, 'migrations'))
+  const lift = await fault.inject({ lab, command, migration })
+  let end: CommandEnd
+  try {
+    command.goOn()
+    end = await command.ended
+  } finally {
+    await lift()
+  }
+  const problems = fault.kills ? [] : endProblems('migrate', end, allowedExitCodes(test))
+  const ending = fault.kills ? 'killed' : String(end.exitCode)
+  if (!fault.kills && end.exitCode !== 5)
+    return { where: end.exitCode === 0 ? 'beta' : 'alpha', ending, problems }
+  const words = ['migration', recovery, migration, ...(recovery === 'rollback' ? ['--yes'] : [])]
+  const recovered = await new RunningCommand(words, state).ended
+  problems.push(...endProblems(recovery, recovered, [0]))
+  return {
+    where: recovery === 'resume' ? 'beta' : 'alpha',
+    ending: `${ending}, ${recovery} ${recovered.exitCode ?? 'hangs'}`,
+    problems,
+  }
+}
+
+function migrateWords({ way: { mode, path }, moment }: Case): string[] {
+  const fromTo = ['--from', 'wherry-alpha', '--to', 'wherry-beta', '--mode', mode, '--path', path]
+  const slow = moment.step === 'pre-copy' && moment.at === 'inside' ? ['--limit-rate', '8M'] : []
+  return ['migrate', workload.name, ...fromTo, ...slow]
+}
+
+/** Enough to do for the step that a fault has to strike inside of. */
+function workloadFor({ moment: { step, at } }: Case): WorkloadOptions {
+  const inside = at === 'inside' ? step : ''
+  return {
+    bulkMegabytes: { 'pre-copy': 16, 'final-round': 200 }[inside] ?? 1,
+    rewritesAtStop: inside === 'final-round',
+    slowStopMs: inside === 'rest' ? 1000 : 0,
+  }
+}

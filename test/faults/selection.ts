@@ -1,0 +1,67 @@
+import type { FaultName } from './faults/index.ts'
+import { applies, type Case, everyCase, type Moment, momentsOf, type Recovery, type Way } from './matrix.ts'
+
+const recoveries: readonly Recovery[] = ['resume', 'rollback']
+const warmDirect: Way = { mode: 'warm', path: 'direct' }
+const daemons: readonly FaultName[] = ['source-daemon', 'target-daemon']
+const agents: readonly FaultName[] = ['source-agent', 'target-agent']
+
+/** Moments in a step of which everything that could go wrong is tried in every way of migrating. */
+const tender = ['agents/done', 'rest/inside', 'final-round/inside', 'start/inside', 'commit/commit']
+
+/** The whole matrix: the CLI killed everywhere, and each other fault wherever it finds another situation. */
+export function fullMatrix(): Case[] {
+  const isBoundary = ({ at }: Moment) => at !== 'done'
+  const isTender = ({ step, at }: Moment) => tender.includes(`${step}/${at}`)
+  const isLong = ({ step }: Moment) => /^(agents|pre-copy|final-round|start|clean-up)$/.test(step)
+  return [
+    ...combined(warmDirect, () => true, ['sigkill'], 'both'),
+    ...combined(warmDirect, isBoundary, ['sigint', ...daemons]),
+    ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), [...agents, 'link', 'disk']),
+    ...combined(warmDirect, isTender, ['sigint-twice']),
+    ...otherWays().flatMap((way) => combined(way, isTender, ['sigkill'], 'both')),
+    ...otherWays().flatMap((way) =>
+      combined(way, isTender, ['sigint', ...agents, ...daemons, 'link', 'disk']),
+    ),
+  ]
+}
+
+const otherWays = (): Way[] => [
+  { mode: 'cold', path: 'direct' },
+  { mode: 'warm', path: 'relay' },
+]
+
+/** Cases of all moments that suit; where the recovery is seldom needed it alternates instead of being tried both ways. */
+function combined(
+  way: Way,
+  suits: (moment: Moment) => boolean,
+  faults: readonly FaultName[],
+  recovery: 'both' | 'alternate' = 'alternate',
+): Case[] {
+  return faults.flatMap((fault) =>
+    momentsOf(way)
+      .filter((moment) => suits(moment) && applies(fault, way, moment))
+      .flatMap((moment, index) => {
+        const tried = recovery === 'both' ? recoveries : recoveries.slice(index % 2, (index % 2) + 1)
+        return tried.map((each) => ({ way, moment, fault, recovery: each }))
+      }),
+  )
+}
+
+/** A number of cases drawn from all combinations, the same for the same seed. */
+export function randomCases(count: number, seed: number): Case[] {
+  const all = everyCase()
+  const next = generator(seed)
+  return Array.from({ length: count }, () => all[Math.floor(next() * all.length)] as Case)
+}
+
+/** Numbers from 0 up to 1 (mulberry32, by Tommy Ettinger; in the public domain). */
+function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DirectoryStack } from './directory-stack.ts'
 import { locate } from './errors.ts'
 import { Stat, types } from './stat.ts'
-import { cName } from './system.ts'
+import { cName, SystemCallError } from './system.ts'
 
 /** What a tree holds, as far as there was time to look. */
 export interface Measure {
@@ -25,6 +25,8 @@ export async function measureTree(path: string, limitSeconds = 2): Promise<Measu
   try {
     stack = new DirectoryStack(path)
   } catch (error) {
+    // A bind mount may be one file, which the plan has its own word on.
+    if (error instanceof SystemCallError && error.errno === 'ENOTDIR') return { ...result, complete: true }
     throw locate(error, 'read', path, '')
   }
   try {

@@ -19,6 +19,8 @@ export function reportOf(error: unknown): ErrorReport {
   if (error instanceof Errors.CLIError) {
     // oclif raises these for missing arguments, unknown flags and the like; its first line says which.
     const message = error.message.split('\nSee more help')[0]?.trim() ?? error.message
+    const command = /^command (\S+) not found$/.exec(message)?.[1]
+    if (command !== undefined) return unknownCommand(command)
     return {
       code: 'usage',
       message,
@@ -35,5 +37,16 @@ export function reportOf(error: unknown): ErrorReport {
       ? []
       : ['Set WHERRY_DEBUG=1 and run it again to see where it happened.'],
     data: {},
+  }
+}
+
+function unknownCommand(id: string): ErrorReport {
+  const command = id.replaceAll(':', ' ')
+  return {
+    code: 'unknown-command',
+    message: `There is no command "${command}".`,
+    exitCode: exitCodes.usage,
+    suggestions: ['wherry --help lists all commands.'],
+    data: { command },
   }
 }

@@ -1,11 +1,30 @@
-import { execute, flush } from '@oclif/core'
+import { fileURLToPath } from 'node:url'
+import { Errors, flush, run as runCommand } from '@oclif/core'
 import { collectOften } from '../platform/memory.ts'
+import { reportOf } from './error-report.ts'
 
 /** Runs one wherry command line and ends the process with its exit code. */
 export async function run(args: string[], root: string): Promise<never> {
   collectOften()
-  await execute({ args, dir: root })
+  try {
+    await runCommand(args, fileURLToPath(root))
+  } catch (error) {
+    await failWithoutCommand(args, error as Error)
+  }
   await flush()
   // Kept-alive connections to engines must not hold up a script that waits for us.
   process.exit(process.exitCode ?? 0)
+}
+
+/** What no command caught, such as that there is none of that name: in one shape with what commands print. */
+async function failWithoutCommand(args: readonly string[], error: Error): Promise<void> {
+  if (error instanceof Errors.ExitError || !wantsJson(args)) return Errors.handle(error)
+  const report = reportOf(error)
+  process.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
+  process.exitCode = report.exitCode
+}
+
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return args.slice(0, end < 0 ? undefined : end).includes('--json')
 }

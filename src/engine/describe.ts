@@ -27,6 +27,7 @@ export async function describeContainer(engine: Engine, nameOrId: string): Promi
     image,
     networks: await networksOf(engine, container),
     volumes: volumes.filter((volume) => volume !== undefined),
+    engineVersion: engine.version,
     containerNames: await namesOfReferenced(engine, container),
   })
 }

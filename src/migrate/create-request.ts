@@ -13,6 +13,8 @@ export interface CreateSettings {
   image: string
   labels: Record<string, string>
   mapNetwork: Readonly<Record<string, string>>
+  /** The version of the API that is spoken with that engine. */
+  apiVersion: string
 }
 
 /**
@@ -32,20 +34,30 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
   const others = manifest.endpoints.filter(
     (endpoint) => endpoint !== main && !['host', 'none'].includes(endpoint.network),
   )
-  const endpoints =
-    main && !isBuiltInNetwork(main.network) ? { [target(main.network)]: endpointRequest(main) } : {}
+  const requests = others.map((endpoint) => ({
+    network: target(endpoint.network),
+    endpoint: endpointRequest(endpoint),
+  }))
+  const atOnce = takesAllEndpoints(settings.apiVersion) ? requests : []
+  const endpoints: Record<string, object> = Object.fromEntries(
+    atOnce.map(({ network, endpoint }) => [network, endpoint]),
+  )
+  if (main && !isBuiltInNetwork(main.network)) endpoints[target(main.network)] = endpointRequest(main)
+  // Who names any endpoints has to name the main one too.
+  else if (main && atOnce.length > 0) endpoints[main.network] = {}
   return {
     request: {
       ...configRequest(manifest, settings),
       HostConfig: hostConfig,
       NetworkingConfig: { EndpointsConfig: endpoints },
     },
-    // Before API 1.44 an engine takes one endpoint only when it creates a container.
-    connections: others.map((endpoint) => ({
-      network: target(endpoint.network),
-      endpoint: endpointRequest(endpoint),
-    })),
+    connections: atOnce.length > 0 ? [] : requests,
   }
+}
+
+/** Before API 1.44 an engine takes one endpoint only when it creates a container, and MAC addresses on no other. */
+export function takesAllEndpoints(apiVersion: string): boolean {
+  return apiVersion.localeCompare('1.44', 'en', { numeric: true }) >= 0
 }
 
 function isMainNetwork(mode: string, network: string): boolean {

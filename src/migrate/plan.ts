@@ -97,6 +97,7 @@ function planContainer(
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    apiVersion: facts.target.apiVersion,
   })
   return {
     name: manifest.name,

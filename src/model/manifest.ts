@@ -40,6 +40,8 @@ export interface ManifestEndpoint {
     driverOptions: Record<string, string>
     gatewayPriority?: number
   }
+  /** Whether `asked.mac` was set, or generated at random, cannot be told of this engine: it is kept. */
+  macIsUncertain?: true
   actual: { ipv4: string; ipv6: string; mac: string }
 }
 
@@ -85,6 +87,7 @@ export interface ManifestFacts {
   image: ImageDocument
   networks: NetworkDocument[]
   volumes: VolumeDocument[]
+  engineVersion: string
   /** Names of other containers by id, for the ids that the container's configuration holds. */
   containerNames: ReadonlyMap<string, string>
 }
@@ -104,8 +107,8 @@ export function manifestOf(facts: ManifestFacts): Manifest {
     mounts: mountsOf(facts),
     endpoints: Object.entries(container.NetworkSettings.Networks).map(([name, endpoint]) =>
       endpointOf(
-        container,
-        networks.find(({ Id, Name }) => Id === endpoint.NetworkID || Name === name)?.Name ?? name,
+        facts,
+        networks.find(({ Id, Name }) => Id === endpoint.NetworkID || Name === name) ?? { Name: name },
         endpoint,
       ),
     ),
@@ -195,8 +198,8 @@ function cleaned(path: string): string {
 }
 
 function endpointOf(
-  container: ContainerDocument,
-  network: string,
+  { container, engineVersion }: ManifestFacts,
+  { Name: network, Driver }: { Name: string; Driver?: string },
   endpoint: EndpointDocument,
 ): ManifestEndpoint {
   const shortId = container.Id.slice(0, 12)
@@ -204,7 +207,8 @@ function endpointOf(
   // Engines up to API 1.51 repeat in Config.MacAddress the address that the user set for the main network, and only that one.
   const mode = container.HostConfig.NetworkMode ?? 'default'
   const main = mode === network || mode === endpoint.NetworkID || (network === 'bridge' && mode === 'default')
-  const mac = main ? container.Config.MacAddress : undefined
+  const other = Driver === 'ipvlan' ? undefined : macNotDerived(endpoint)
+  const mac = main ? container.Config.MacAddress : other
   return {
     network,
     asked: {
@@ -217,12 +221,23 @@ function endpointOf(
       driverOptions: DriverOpts ?? {},
       ...(GwPriority ? { gatewayPriority: GwPriority } : {}),
     },
+    ...(mac && !main && generatesRandomMacs(engineVersion) ? { macIsUncertain: true } : {}),
     actual: {
       ipv4: endpoint.IPAddress ?? '',
       ipv6: endpoint.GlobalIPv6Address ?? '',
       mac: MacAddress ?? '',
     },
   }
+}
+
+/** The endpoint's MAC address, unless it is the one that engines before 28 make from the IPv4 address. */
+function macNotDerived({ MacAddress, IPAddress }: EndpointDocument): string | undefined {
+  const bytes = (IPAddress ?? '').split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+  return MacAddress && MacAddress.toLowerCase() !== `02:42:${bytes.join(':')}` ? MacAddress : undefined
+}
+
+function generatesRandomMacs(engineVersion: string): boolean {
+  return Number.parseInt(engineVersion, 10) >= 28
 }
 
 /** Networks that every engine has and nobody can create. */

@@ -28,10 +28,11 @@ function identityOrigins({ id, config, endpoints, mounts }: Manifest): Origin[] 
   if (config.Hostname && id.startsWith(config.Hostname)) {
     origins.push({ field: 'Config.Hostname', origin: 'engine', value: config.Hostname, why: 'the short id' })
   }
-  for (const { network, asked, actual } of endpoints) {
+  for (const { network, asked, actual, macIsUncertain } of endpoints) {
     const field = `Networks.${network}`
-    if (!asked.mac && actual.mac) {
-      origins.push({ field: `${field}.MacAddress`, origin: 'engine', value: actual.mac, why: 'generated' })
+    if (actual.mac && (!asked.mac || macIsUncertain)) {
+      const why = macIsUncertain ? 'generated or set: the engine does not tell, so it is kept' : 'generated'
+      origins.push({ field: `${field}.MacAddress`, origin: 'engine', value: actual.mac, why })
     }
     if (!asked.ipv4 && actual.ipv4) {
       origins.push({

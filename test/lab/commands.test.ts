@@ -215,6 +215,25 @@ t.test('wrong usage ends with 2, and says how to find help', async (t) => {
   t.notMatch(JSON.stringify(json), /pjson/)
 })
 
+t.test('wrong usage with --json gives one JSON document, also where there is no such command', async (t) => {
+  for (const [words, code, message] of [
+    [['bogus', '--json'], 'unknown-command', /no command "bogus"/],
+    [['lab', 'bogus', '--json'], 'unknown-command', /no command "lab bogus"/],
+    [['--json'], 'unknown-command', /no command/],
+    [['inspect', 'x', '--bogus', '--json'], 'usage', /--bogus/],
+    [['migrate', '--json'], 'usage', /container/],
+  ] as const) {
+    const { exitCode, json, stderr } = await wherry(words)
+    t.equal(exitCode, 2, words.join(' '))
+    t.match(json?.error, { code, message, exitCode: 2, suggestions: [String], data: {} })
+    t.equal(stderr, '')
+  }
+  const { exitCode, stdout, stderr } = await wherry(['bogus', '--', '--json'])
+  t.equal(exitCode, 2)
+  t.equal(stdout, '', 'what follows -- is no flag')
+  t.match(stderr, /bogus not found/)
+})
+
 t.test('help and version', async (t) => {
   for (const words of [
     ['--help'],

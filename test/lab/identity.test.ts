@@ -67,7 +67,10 @@ function ownExceptions(original: ContainerDocument): Exception[] {
   const allowed: Exception[] = []
   for (const network of Object.keys(original.NetworkSettings.Networks)) {
     const path = `NetworkSettings\\.(Networks\\.${network}\\.)?`
-    if (!original.Config.MacAddress) {
+    if (
+      !original.Config.MacAddress &&
+      !original.NetworkSettings.Networks[network]?.MacAddress?.includes('de:ad')
+    ) {
       allowed.push({ path: new RegExp(`^${path}MacAddress$`), why: 'generated, not asked for' })
     }
     if (network === 'bridge') {

@@ -117,6 +117,13 @@ const cases: Case[] = [
     says: /host directory \/srv mounted at \/srv/,
   },
   {
+    name: 'bind mount of a file to be copied',
+    code: 'bind-not-directory',
+    alpha: [['run', '-d', '--name', 't-it', '-v', '/etc/hostname:/etc/app.conf', ...sleeper]],
+    flags: ['--binds', 'copy'],
+    says: /\/etc\/hostname of t-it is not a directory/,
+  },
+  {
     name: 'source equal to target',
     code: 'same-engine',
     alpha: [plain],

@@ -21,7 +21,7 @@ export function describeManifest(
     ...heading('Networks'),
     ...endpoints.map(
       ({ network, actual, asked }) =>
-        `  ${network}: ${[actual.ipv4, actual.ipv6, actual.mac, ...asked.aliases].filter(Boolean).join(', ')}`,
+        `  ${network}: ${[actual.ipv4, actual.ipv6, actual.mac, ...asked.aliases].filter(Boolean).join(', ')}${asked.mac ? `; MAC address ${asked.mac} is kept` : ''}`,
     ),
     ...heading('Asked for'),
     ...askedFields(manifest, origins).map(([field, value]) => `  ${field}: ${short(value)}`),

@@ -3,6 +3,7 @@ import { connectEngine } from '../../engine/connect.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { migrate } from '../../migrate/migrate.ts'
 import type { MigrateResult } from '../../migrate/result.ts'
+import type { ContainerDocument } from '../../model/documents.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import { labEngine } from '../record.ts'
@@ -83,10 +84,16 @@ async function identityOf(engine: Engine): Promise<Identity> {
         .join(' ')
     }
     identity[`${name}: host name`] = container?.Config.Hostname ?? ''
-    identity[`${name}: published ports`] = Object.keys(container?.NetworkSettings.Ports ?? {}).join(' ')
+    identity[`${name}: published ports`] = publishedPorts(container?.NetworkSettings.Ports)
     identity[`${name}: restart policy`] = container?.HostConfig.RestartPolicy?.Name ?? ''
   }
   return identity
+}
+
+/** The container's ports that the host passes on, `none` where there are none. */
+export function publishedPorts(ports: ContainerDocument['NetworkSettings']['Ports']): string {
+  const published = Object.entries(ports ?? {}).filter(([, bindings]) => bindings?.length)
+  return published.map(([port]) => port).join(' ') || 'none'
 }
 
 /** Compares the identity, the session files with what visitors were told, and the link from web to database. */

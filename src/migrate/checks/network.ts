@@ -1,8 +1,9 @@
 import { BlockList, isIPv6 } from 'node:net'
 import { differences, sameDefinition } from '../../drivers/network/bridge.ts'
 import type { NetworkDocument } from '../../model/documents.ts'
-import { isBuiltInNetwork } from '../../model/manifest.ts'
+import { isBuiltInNetwork, type Manifest } from '../../model/manifest.ts'
 import { migrationLabel } from '../../model/plan.ts'
+import { takesAllEndpoints } from '../create-request.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, dockerFor, findings, targetNetworkName } from './check.ts'
 
@@ -32,6 +33,7 @@ export const checkNetworks: Check = (facts, options) => {
       seen.add(network.Name)
     }
     checkAddresses(facts, manifest.name, options.mapNetwork, found)
+    checkMacs(facts, manifest, found)
   }
   return found
 }
@@ -83,6 +85,24 @@ function checkNetwork(
         `The subnet ${subnet} of network ${network.Name} overlaps with ${subnetsOf(other).join(', ')} of network ${other.Name} on ${target.name}.`,
         `Use that one: --map-network ${network.Name}=${other.Name}`,
         `Or remove it there: ${dockerFor(target.name)} network rm ${other.Name}`,
+      )
+    }
+  }
+}
+
+/** The main network's MAC address is always known, and every engine takes it. */
+function checkMacs({ target }: Facts, { name, endpoints, hostConfig }: Manifest, found: Finder): void {
+  for (const { network, asked, actual } of endpoints) {
+    if (network === hostConfig.NetworkMode || isBuiltInNetwork(network)) continue
+    if (!actual.mac) {
+      found.warn(
+        'mac-unknown',
+        `${name} does not run: a MAC address that was set for it on network ${network} cannot be seen and is not kept.`,
+      )
+    } else if (asked.mac && !takesAllEndpoints(target.apiVersion)) {
+      found.warn(
+        'mac-lost',
+        `The MAC address ${asked.mac} of ${name} on network ${network} is not kept: ${target.name} speaks API ${target.apiVersion}, which has none for further networks.`,
       )
     }
   }

@@ -163,6 +163,15 @@ export const configurations: Configuration[] = [
       'example.test',
     ],
   },
+  {
+    name: 'second-mac',
+    args: ['--network', 'name=t-static', '--network', 'name=t-front,mac-address=02:de:ad:be:ef:01'],
+  },
+  {
+    name: 'bridge-and-more',
+    args: [],
+    after: [['network', 'connect', '--alias', 'extra', 't-front', 't-bridge-and-more']],
+  },
   { name: 'static-mac-default-bridge', args: ['--mac-address', '02:42:ac:11:99:99'] },
   {
     name: 'ports',

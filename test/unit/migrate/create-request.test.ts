@@ -24,7 +24,7 @@ function manifest(parts: Parts): Manifest {
   } as unknown as Manifest
 }
 
-const settings = { image: 'redis', labels: { 'wherry.migration': 'm' }, mapNetwork: {} }
+const settings = { image: 'redis', labels: { 'wherry.migration': 'm' }, mapNetwork: {}, apiVersion: '1.43' }
 
 t.test('restarts are off until the move is committed', async (t) => {
   const { request } = createRequest(manifest({ hostConfig: { RestartPolicy: { Name: 'always' } } }), settings)
@@ -68,6 +68,30 @@ t.test('addresses are asked for, also where the engine chose them; a generated M
   t.notOk('MacAddress' in (endpoints.front ?? {}))
   t.match(made.connections, [{ network: 'rear', endpoint: { MacAddress: '02:00:00:00:00:01' } }])
 })
+
+t.test(
+  'from API 1.44 on all endpoints are asked for at once, for only then MAC addresses are kept',
+  async (t) => {
+    const back = {
+      network: 'back',
+      asked: { aliases: [], links: [], driverOptions: {}, mac: '02:00:00:00:00:01' },
+      actual: { ipv4: '10.0.0.5', ipv6: '', mac: '02:00:00:00:00:01' },
+    }
+    const bridge = {
+      ...back,
+      network: 'bridge',
+      asked: { aliases: [], links: [], driverOptions: {} },
+    }
+    const made = createRequest(
+      manifest({ hostConfig: { NetworkMode: 'default' }, endpoints: [bridge, back] }),
+      { ...settings, apiVersion: '1.44' },
+    )
+    t.strictSame(made.connections, [])
+    t.match(made.request.NetworkingConfig, {
+      EndpointsConfig: { bridge: {}, back: { MacAddress: '02:00:00:00:00:01' } },
+    })
+  },
+)
 
 t.test('containers start after those that they need', async (t) => {
   const web = manifest({ name: 'web', id: 'w', hostConfig: { Links: ['/db:/web/db'] } })

@@ -34,8 +34,16 @@ const image = {
 } as unknown as ImageDocument
 const network = { Id: 'net1', Name: 'app' } as NetworkDocument
 
-function manifest(document: ContainerDocument, names = new Map<string, string>()) {
-  return manifestOf({ container: document, image, networks: [network], volumes: [], containerNames: names })
+function manifest(document: ContainerDocument, names = new Map<string, string>(), engineVersion = '26.1.5') {
+  const networks = [network, { Id: 'net2', Name: 'back', Driver: 'bridge' } as NetworkDocument]
+  return manifestOf({
+    container: document,
+    image,
+    networks,
+    volumes: [],
+    engineVersion,
+    containerNames: names,
+  })
 }
 
 t.test('a MAC address counts as asked for only where the engine says that the user set it', async (t) => {
@@ -57,6 +65,20 @@ t.test('a MAC address counts as asked for only where the engine says that the us
   )
   const set = manifest(container({ Config: { MacAddress: '02:42:00:00:00:01' }, Networks }))
   t.equal(set.endpoints[0]?.asked.mac, '02:42:00:00:00:01')
+})
+
+t.test('on a further network a MAC address is kept unless it is derived from the IPv4 address', async (t) => {
+  const back = (MacAddress: string, version?: string) => {
+    const endpoint = { NetworkID: 'net2', MacAddress, IPAddress: '10.31.171.3' }
+    const { endpoints, ...rest } = manifest(container({ Networks: { back: endpoint } }), undefined, version)
+    const told = originsOf({ ...rest, endpoints }).find(({ field }) => field === 'Networks.back.MacAddress')
+    return [endpoints[0]?.asked.mac, told?.why]
+  }
+  t.strictSame(back('02:42:0a:1f:ab:03'), [undefined, 'generated'])
+  t.strictSame(back('02:de:ad:be:ef:01'), ['02:de:ad:be:ef:01', undefined], 'the user set it')
+  const random = back('a6:00:00:00:00:01', '28.5.2')
+  t.equal(random[0], 'a6:00:00:00:00:01', 'engines from 28 on generate random ones')
+  t.match(random[1], /the engine does not tell, so it is kept/)
 })
 
 t.test('mounts are sorted by who asked for them', async (t) => {

@@ -9,6 +9,7 @@ const stallMilliseconds = 120_000
 
 /** Batches from source to target, over whichever link there is. */
 export class Channel {
+  readonly isAuthenticated: boolean
   readonly #stream: FrameStream
   readonly #queue: Buffer[] = []
   #waiting: { resolve: (batch: Buffer) => void; reject: (error: Error) => void } | undefined
@@ -16,8 +17,10 @@ export class Channel {
   #isReceiving = false
   #failure: Error | undefined
 
-  constructor(stream: FrameStream) {
+  /** `isAuthenticated`: nobody between the two agents can change what passes. */
+  constructor(stream: FrameStream, isAuthenticated: boolean) {
     this.#stream = stream
+    this.isAuthenticated = isAuthenticated
   }
 
   /** Sends a batch from the buffer pool, which gets it back. Resolves when there is room for another. */

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { writeDigest } from './block-digest.ts'
 import type { CatalogReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import { digestBytes, type Head } from './entry.ts'
@@ -16,17 +16,20 @@ export interface IncomingFile {
   isSparse: boolean
 }
 
-/** Writes one file's blocks, each checked against its digest before it is written. */
+/** Writes one file's blocks; where it is told to, it checks each against its digest before. */
 export class FileReceiver {
   readonly #old: CatalogReader | undefined
   readonly #catalog: CatalogWriter
+  readonly #checksBlocks: boolean
+  readonly #digest = Buffer.alloc(digestBytes)
   #file: IncomingFile | undefined
   #shift = 0
   #size = 0
   #next = 0
 
-  constructor(catalog: CatalogWriter, old: CatalogReader | undefined) {
+  constructor(catalog: CatalogWriter, old: CatalogReader | undefined, checksBlocks: boolean) {
     this.#catalog = catalog
+    this.#checksBlocks = checksBlocks
     this.#old = old
   }
 
@@ -50,13 +53,7 @@ export class FileReceiver {
     if (data.length !== Math.min(count * 2 ** this.#shift, this.#size - start)) {
       throw new AgentError('protocol', 'the blocks of a file have the wrong length')
     }
-    for (let index = 0; index < count; index++) {
-      const block = data.subarray(index << this.#shift, Math.min((index + 1) << this.#shift, data.length))
-      const digest = hash('sha256', block, 'buffer')
-      if (digest.compare(digests, index * digestBytes, (index + 1) * digestBytes, 0, digestBytes) !== 0) {
-        throw new AgentError('corrupted-in-transit', `Block ${this.#next + index} was damaged on its way`)
-      }
-    }
+    if (this.#checksBlocks) this.#check(count, digests, data)
     if (isSparse) this.#writeSparse(descriptor, data, start)
     else writeAll(descriptor, data, start)
     this.#advance(count, digests)
@@ -100,6 +97,16 @@ export class FileReceiver {
   close(): void {
     if (this.#file) system.close(this.#file.descriptor)
     this.#file = undefined
+  }
+
+  #check(count: number, digests: Buffer, data: Buffer): void {
+    for (let index = 0; index < count; index++) {
+      const block = data.subarray(index << this.#shift, Math.min((index + 1) << this.#shift, data.length))
+      writeDigest(this.#digest, 0, block)
+      if (this.#digest.compare(digests, index * digestBytes, (index + 1) * digestBytes) !== 0) {
+        throw new AgentError('corrupted-in-transit', `Block ${this.#next + index} was damaged on its way`)
+      }
+    }
   }
 
   get #position(): number {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { batchHeaderBytes, readOrigin, verifyBatch } from './batch.ts'
 import { giveBuffer } from './buffer-pool.ts'
 import { catalogPath, removeCatalog } from './catalog.ts'
 import type { Channel } from './channel.ts'
@@ -64,7 +65,11 @@ export class ReceiveRound {
 
   async #receiveTree(index: number, tree: Params<'receiveRound'>['trees'][number]): Promise<string> {
     const path = catalogPath(this.#directory, tree.id)
-    const receiver = new TreeReceiver({ ...tree, catalogPath: path })
+    const receiver = new TreeReceiver({
+      ...tree,
+      catalogPath: path,
+      checksBlocks: !this.#channel.isAuthenticated,
+    })
     try {
       const sourceDigest = await this.#applyAll(receiver, index)
       const digest = receiver.finish()
@@ -80,9 +85,12 @@ export class ReceiveRound {
   async #applyAll(receiver: TreeReceiver, index: number): Promise<string> {
     for (;;) {
       const batch = await this.#channel.receive()
+      if (batch.length < batchHeaderBytes) throw new AgentError('protocol', 'a batch without a header')
+      if (this.#channel.isAuthenticated) verifyBatch(batch)
+      const { round, tree } = readOrigin(batch)
       // A batch of a round that failed may still be on its way when the next one begins.
-      if (batch.length < 8 || batch.readUInt32LE(0) !== this.#params.round) continue
-      if (batch.readUInt32LE(4) !== index) throw new AgentError('protocol', 'a batch for another tree')
+      if (round !== this.#params.round) continue
+      if (tree !== index) throw new AgentError('protocol', 'a batch for another tree')
       const digest = receiver.apply(batch)
       giveBuffer(batch)
       if (digest) return digest

@@ -21,6 +21,8 @@ export interface ReceiveTreeOptions {
   catalogPath: string
   /** Whether the tree is as this engine's catalog says; otherwise everything in it is removed first. */
   hasBase: boolean
+  /** Whether each block is compared with the digest that came with it; what has been checked already need not be. */
+  checksBlocks: boolean
 }
 
 /** Applies the source's operations to a tree and writes a catalog of what is there then. */
@@ -49,7 +51,7 @@ export class TreeReceiver {
     this.#old = options.hasBase ? new CatalogReader(options.catalogPath) : undefined
     removeCatalog(options.catalogPath)
     this.#catalog = new CatalogWriter(options.catalogPath)
-    this.#file = new FileReceiver(this.#catalog, this.#old)
+    this.#file = new FileReceiver(this.#catalog, this.#old, options.checksBlocks)
   }
 
   get root(): number {

@@ -12,8 +12,8 @@ const headerBytes = 5
 /** Room for a frame's header before a data payload, so that both go out in one write without being copied. */
 export const frameHeaderBytes = headerBytes
 const maxFrameBytes = 1 << 28
-// One on its way and one behind it: more would be joined, and copied, before they are encrypted.
-const maxQueuedFrames = 6
+// One on its way and one behind it: what waits beyond that is joined, and so copied, before it is encrypted.
+const maxQueuedFrames = 2
 
 /** What arrives on a frame stream. */
 export interface FrameHandlers {

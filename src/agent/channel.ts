@@ -27,6 +27,7 @@ export class Channel {
   async send(batch: Buffer): Promise<void> {
     if (this.#failure) throw this.#failure
     const sent = this.#stream.data(batch, () => giveBuffer(batch))
+    // When `stuck` wins the race nobody waits for this one any more.
     sent.catch(() => undefined)
     const stuck = Promise.withResolvers<never>()
     this.#stuck.add(stuck.reject)

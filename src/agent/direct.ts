@@ -85,6 +85,7 @@ export async function listen(secret: DirectSecret): Promise<Listener> {
       }
     })
   })
+  // It may be refused before anybody asks for it, or when nobody ever does.
   accepted.catch(() => undefined)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -116,6 +117,7 @@ export async function dial(
       throw error
     }
   })
+  // Why each attempt failed is in `failed`.
   const winner = await Promise.any(attempts).catch(() => undefined)
   for (const socket of sockets) if (socket !== winner?.socket) socket.destroy()
   if (!winner) {

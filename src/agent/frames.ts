@@ -60,6 +60,7 @@ export class FrameStream {
     const text = Buffer.from(JSON.stringify(message))
     const frame = Buffer.alloc(headerBytes + text.length)
     text.copy(frame, headerBytes)
+    // A stream that ends says so to `handlers.end`, once for all that was under way.
     this.#write(withHeader(channels.control, frame.subarray(headerBytes))).catch(() => undefined)
   }
 
@@ -75,6 +76,7 @@ export class FrameStream {
       onSent()
     })
     if (this.#unsent >= maxQueuedFrames) await sent
+    // The next frame then finds the stream ended.
     else sent.catch(() => undefined)
   }
 

@@ -70,6 +70,7 @@ async function connectDirectly(
   const secret = { session: randomBytes(16).toString('hex'), key: randomBytes(32).toString('hex') }
   const { port } = await listener.request('listen', secret)
   const accepted = listener.request('accept', {})
+  // When dialling fails that is the error to tell, and this one is left alone.
   accepted.catch(() => undefined)
   try {
     const { address } = await dialer.request('dial', {

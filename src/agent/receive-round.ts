@@ -15,6 +15,7 @@ export class WriteBacks {
   /** Begins to flush a tree's file system; `done` is called at the end. */
   start(root: number, done: () => void): void {
     const running = syncFileSystem(root).finally(done)
+    // It may fail long before the next round waits for it.
     running.catch(() => undefined)
     this.#running.push(running)
   }
@@ -50,6 +51,7 @@ export class ReceiveRound {
   async run(): Promise<Result<'receiveRound'>> {
     const trees: { id: string; digest: string }[] = []
     const before = this.#writeBacks.wait()
+    // It may fail while trees are still received; when those fail first, their error is the one to tell.
     before.catch(() => undefined)
     try {
       for (const [index, tree] of this.#params.trees.entries()) {

@@ -124,6 +124,7 @@ export class SendRound {
   async #beat(): Promise<void> {
     const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
     sealBatch(batch, this.#origin)
+    // The round's next batch meets the same error and reports it.
     await this.#channel.send(batch).catch(() => undefined)
   }
 

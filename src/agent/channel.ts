@@ -9,6 +9,7 @@ const stallMilliseconds = 120_000
 
 /** Batches from source to target, over whichever link there is. */
 export class Channel {
+  readonly isAuthenticated: boolean
   readonly #stream: FrameStream
   readonly #queue: Buffer[] = []
   #waiting: { resolve: (batch: Buffer) => void; reject: (error: Error) => void } | undefined
@@ -16,14 +17,17 @@ export class Channel {
   #isReceiving = false
   #failure: Error | undefined
 
-  constructor(stream: FrameStream) {
+  /** `isAuthenticated`: nobody between the two agents can change what passes. */
+  constructor(stream: FrameStream, isAuthenticated: boolean) {
     this.#stream = stream
+    this.isAuthenticated = isAuthenticated
   }
 
   /** Sends a batch from the buffer pool, which gets it back. Resolves when there is room for another. */
   async send(batch: Buffer): Promise<void> {
     if (this.#failure) throw this.#failure
     const sent = this.#stream.data(batch, () => giveBuffer(batch))
+    // When `stuck` wins the race nobody waits for this one any more.
     sent.catch(() => undefined)
     const stuck = Promise.withResolvers<never>()
     this.#stuck.add(stuck.reject)

@@ -42,6 +42,19 @@ export function changedOnTarget(tree: string, path: string): AgentError {
   )
 }
 
+/** The error for something that changes in the final round, when nothing should write any more. */
+export function changedWhileStopped(tree: string, path: string): AgentError {
+  const shown = displayName(path) || '/'
+  return new AgentError(
+    'changed-while-stopped',
+    `${tree}: ${shown} changed while its container was stopped`,
+    {
+      data: { tree, path: shown },
+      suggestions: ['Find out what else writes there, such as another container, and stop it first.'],
+    },
+  )
+}
+
 /** Adds which tree and path it was about to an error, and a code to one of a system call. */
 export function locate(error: unknown, side: 'read' | 'write', tree: string, path: string): Error {
   if (error instanceof AgentError) return error

@@ -44,3 +44,11 @@ export function openFile(directory: number, name: string): number {
   if (descriptor < 0 && ['ENOENT', 'ELOOP', 'ENXIO'].includes(lastErrno())) return -1
   return check('openat', descriptor)
 }
+
+const linkBuffer = Buffer.alloc(65_536)
+
+/** Where a symlink leads to; undefined when it has gone or become something else. */
+export function readLink(directory: number, name: string): string | undefined {
+  const length = system.readlinkat(directory, cName(name), linkBuffer, linkBuffer.length)
+  return length < 0 ? undefined : linkBuffer.toString('latin1', 0, length)
+}

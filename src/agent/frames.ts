@@ -12,8 +12,8 @@ const headerBytes = 5
 /** Room for a frame's header before a data payload, so that both go out in one write without being copied. */
 export const frameHeaderBytes = headerBytes
 const maxFrameBytes = 1 << 28
-// One on its way and one behind it: more would be joined, and copied, before they are encrypted.
-const maxQueuedFrames = 6
+// One on its way and one behind it: what waits beyond that is joined, and so copied, before it is encrypted.
+const maxQueuedFrames = 2
 
 /** What arrives on a frame stream. */
 export interface FrameHandlers {
@@ -60,6 +60,7 @@ export class FrameStream {
     const text = Buffer.from(JSON.stringify(message))
     const frame = Buffer.alloc(headerBytes + text.length)
     text.copy(frame, headerBytes)
+    // A stream that ends says so to `handlers.end`, once for all that was under way.
     this.#write(withHeader(channels.control, frame.subarray(headerBytes))).catch(() => undefined)
   }
 
@@ -75,6 +76,7 @@ export class FrameStream {
       onSent()
     })
     if (this.#unsent >= maxQueuedFrames) await sent
+    // The next frame then finds the stream ended.
     else sent.catch(() => undefined)
   }
 

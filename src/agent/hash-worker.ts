@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import { writeDigest } from './block-digest.ts'
 import { digestBytes } from './entry.ts'
 import type { HashJob, HashShared } from './parallel-hash.ts'
 
@@ -30,8 +30,8 @@ function hashPart(job: HashJob): void {
     const length = Math.min(chunk.length, job.length - done)
     fill(job.descriptor, length, job.position + done)
     for (let at = 0; at < length; at += block) {
-      const digest = hash('sha256', chunk.subarray(at, Math.min(at + block, length)), 'buffer')
-      digest.copy(output, job.output + ((done + at) / block) * digestBytes, 0, digestBytes)
+      const target = job.output + ((done + at) / block) * digestBytes
+      writeDigest(output, target, chunk.subarray(at, Math.min(at + block, length)))
     }
     done += length
   }

@@ -4,8 +4,6 @@ import { AgentError } from './errors.ts'
 import { formats, makeDevice, types } from './stat.ts'
 import { check, cName, system } from './system.ts'
 
-const linkBuffer = Buffer.alloc(65_536)
-
 /** Makes a symlink, device, FIFO or socket in an open directory. */
 export function makeEntry(directory: number, head: Head): void {
   if (head.type === types.symlink) {
@@ -29,10 +27,4 @@ export function makeLink(root: number, directory: number, components: readonly s
   } finally {
     system.close(parent)
   }
-}
-
-/** Where a symlink leads to. */
-export function readLink(directory: number, name: string): string {
-  const length = check('readlinkat', system.readlinkat(directory, cName(name), linkBuffer, linkBuffer.length))
-  return linkBuffer.toString('latin1', 0, length)
 }

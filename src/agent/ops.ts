@@ -1,3 +1,4 @@
+import { type BatchOrigin, batchHeaderBytes, sealBatch } from './batch.ts'
 import { digestBytes } from './entry.ts'
 import { frameHeaderBytes } from './frames.ts'
 
@@ -35,8 +36,6 @@ export const opFlags = { inPlace: 1, sparse: 2 } as const
 
 /** A batch is sent when it has grown to this. */
 export const batchBytes = 1 << 20
-/** Every batch begins with the `u32` number of its round and the `u32` index of its tree. */
-export const batchHeaderBytes = 8
 
 const front = frameHeaderBytes + batchHeaderBytes
 
@@ -61,11 +60,10 @@ export class OpsWriter {
     return this.#length === front
   }
 
-  /** The batch so far. */
-  take(round: number, tree: number): Buffer {
-    this.#buffer.writeUInt32LE(round, frameHeaderBytes)
-    this.#buffer.writeUInt32LE(tree, frameHeaderBytes + 4)
+  /** The batch so far, sealed. */
+  take(origin: BatchOrigin): Buffer {
     const batch = this.#buffer.subarray(frameHeaderBytes, this.#length)
+    sealBatch(batch, origin)
     this.#buffer = this.#allocate(batchBytes * 2)
     this.#length = front
     return batch

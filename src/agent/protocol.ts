@@ -9,7 +9,7 @@ import type { Measure } from './measure.ts'
 import type { Probe, ProbeParams } from './probe.ts'
 
 /** Both sides must have the same; an agent's image is made from the CLI's own package. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 export interface TreeParams {
   /** Names the tree in errors, results and the catalog's file name. */

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { writeDigest } from './block-digest.ts'
 import type { CatalogReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import { digestBytes, type Head } from './entry.ts'
@@ -16,17 +16,20 @@ export interface IncomingFile {
   isSparse: boolean
 }
 
-/** Writes one file's blocks, each checked against its digest before it is written. */
+/** Writes one file's blocks; where it is told to, it checks each against its digest before. */
 export class FileReceiver {
   readonly #old: CatalogReader | undefined
   readonly #catalog: CatalogWriter
+  readonly #checksBlocks: boolean
+  readonly #digest = Buffer.alloc(digestBytes)
   #file: IncomingFile | undefined
   #shift = 0
   #size = 0
   #next = 0
 
-  constructor(catalog: CatalogWriter, old: CatalogReader | undefined) {
+  constructor(catalog: CatalogWriter, old: CatalogReader | undefined, checksBlocks: boolean) {
     this.#catalog = catalog
+    this.#checksBlocks = checksBlocks
     this.#old = old
   }
 
@@ -50,13 +53,7 @@ export class FileReceiver {
     if (data.length !== Math.min(count * 2 ** this.#shift, this.#size - start)) {
       throw new AgentError('protocol', 'the blocks of a file have the wrong length')
     }
-    for (let index = 0; index < count; index++) {
-      const block = data.subarray(index << this.#shift, Math.min((index + 1) << this.#shift, data.length))
-      const digest = hash('sha256', block, 'buffer')
-      if (digest.compare(digests, index * digestBytes, (index + 1) * digestBytes, 0, digestBytes) !== 0) {
-        throw new AgentError('corrupted-in-transit', `Block ${this.#next + index} was damaged on its way`)
-      }
-    }
+    if (this.#checksBlocks) this.#check(count, digests, data)
     if (isSparse) this.#writeSparse(descriptor, data, start)
     else writeAll(descriptor, data, start)
     this.#advance(count, digests)
@@ -102,6 +99,16 @@ export class FileReceiver {
     this.#file = undefined
   }
 
+  #check(count: number, digests: Buffer, data: Buffer): void {
+    for (let index = 0; index < count; index++) {
+      const block = data.subarray(index << this.#shift, Math.min((index + 1) << this.#shift, data.length))
+      writeDigest(this.#digest, 0, block)
+      if (this.#digest.compare(digests, index * digestBytes, (index + 1) * digestBytes) !== 0) {
+        throw new AgentError('corrupted-in-transit', `Block ${this.#next + index} was damaged on its way`)
+      }
+    }
+  }
+
   get #position(): number {
     return this.#next * 2 ** this.#shift
   }
@@ -133,8 +140,11 @@ function isZeroPage(data: Buffer, at: number): boolean {
   return data.compare(zeroPage, 0, end - at, at, end) === 0
 }
 
-/** Larger writes were measured to take three times as long a byte (ext4, kernel 6.18): they ask for larger folios. */
-const writeBytes = 256 * 1024
+/**
+ * A larger write asks the page cache for larger folios, and those above 32 KiB do not come from the lists of pages that
+ * each processor has at hand: measured in a virtual machine (ext4, kernel 6.18) they took up to twice as long a byte.
+ */
+const writeBytes = 32 * 1024
 
 function writeAll(descriptor: number, data: Buffer, position: number): void {
   for (let done = 0; done < data.length; ) {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { batchHeaderBytes, readOrigin, verifyBatch } from './batch.ts'
 import { giveBuffer } from './buffer-pool.ts'
 import { catalogPath, removeCatalog } from './catalog.ts'
 import type { Channel } from './channel.ts'
@@ -14,6 +15,7 @@ export class WriteBacks {
   /** Begins to flush a tree's file system; `done` is called at the end. */
   start(root: number, done: () => void): void {
     const running = syncFileSystem(root).finally(done)
+    // It may fail long before the next round waits for it.
     running.catch(() => undefined)
     this.#running.push(running)
   }
@@ -49,6 +51,7 @@ export class ReceiveRound {
   async run(): Promise<Result<'receiveRound'>> {
     const trees: { id: string; digest: string }[] = []
     const before = this.#writeBacks.wait()
+    // It may fail while trees are still received; when those fail first, their error is the one to tell.
     before.catch(() => undefined)
     try {
       for (const [index, tree] of this.#params.trees.entries()) {
@@ -64,7 +67,11 @@ export class ReceiveRound {
 
   async #receiveTree(index: number, tree: Params<'receiveRound'>['trees'][number]): Promise<string> {
     const path = catalogPath(this.#directory, tree.id)
-    const receiver = new TreeReceiver({ ...tree, catalogPath: path })
+    const receiver = new TreeReceiver({
+      ...tree,
+      catalogPath: path,
+      checksBlocks: !this.#channel.isAuthenticated,
+    })
     try {
       const sourceDigest = await this.#applyAll(receiver, index)
       const digest = receiver.finish()
@@ -80,9 +87,12 @@ export class ReceiveRound {
   async #applyAll(receiver: TreeReceiver, index: number): Promise<string> {
     for (;;) {
       const batch = await this.#channel.receive()
+      if (batch.length < batchHeaderBytes) throw new AgentError('protocol', 'a batch without a header')
+      if (this.#channel.isAuthenticated) verifyBatch(batch)
+      const { round, tree } = readOrigin(batch)
       // A batch of a round that failed may still be on its way when the next one begins.
-      if (batch.length < 8 || batch.readUInt32LE(0) !== this.#params.round) continue
-      if (batch.readUInt32LE(4) !== index) throw new AgentError('protocol', 'a batch for another tree')
+      if (round !== this.#params.round) continue
+      if (tree !== index) throw new AgentError('protocol', 'a batch for another tree')
       const digest = receiver.apply(batch)
       giveBuffer(batch)
       if (digest) return digest

@@ -53,6 +53,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     trees: treesFor((tree) => tree.targetPath ?? tree.path),
     isFinal: options.final,
   })
+  // The race or `bothOrNeither` throws its error; neither is waiting yet when it fails while the source is asked.
   received.catch(() => undefined)
   await Promise.race([ready, received])
   const stopListening = source.onEvent((event) => {
@@ -107,6 +108,7 @@ async function bothOrNeither(
   try {
     return await Promise.all([sent, received])
   } catch (error) {
+    // An agent that has gone cannot be called off; its own request says so.
     const call = (agent: AgentClient) =>
       agent.request('abort', { reason: messageOf(error) }).catch(() => undefined)
     void call(source)

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { writeDigest } from './block-digest.ts'
 import type { CatalogReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import { blockCount, digestBytes, type HeadBuilder } from './entry.ts'
@@ -139,8 +139,7 @@ export class FileSender {
     for (let index = 0; index < count; index++) {
       const at = room.data + (index << job.shift)
       const end = at + this.#blockLength(this.#next + index, job.shift)
-      const digest = hash('sha256', room.buffer.subarray(at, end), 'buffer')
-      digest.copy(room.buffer, room.digests + index * digestBytes, 0, digestBytes)
+      writeDigest(room.buffer, room.digests + index * digestBytes, room.buffer.subarray(at, end))
     }
     room.buffer.copy(this.#digests, 0, room.digests, room.data)
   }
@@ -178,8 +177,7 @@ export class FileSender {
   }
 
   #digest(index: number, at: number, length: number): void {
-    const digest = hash('sha256', this.#chunk.subarray(at, at + length), 'buffer')
-    digest.copy(this.#digests, index * digestBytes, 0, digestBytes)
+    writeDigest(this.#digests, index * digestBytes, this.#chunk.subarray(at, at + length))
   }
 
   /** Marks the blocks whose digests are the old ones. */

@@ -1,11 +1,12 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import { type BatchOrigin, batchHeaderBytes, sealBatch } from './batch.ts'
 import { takeBuffer } from './buffer-pool.ts'
 import { catalogPath, readSummary } from './catalog.ts'
 import type { Channel } from './channel.ts'
 import { AgentError } from './errors.ts'
 import { leavesTraces } from './file-system.ts'
 import { frameHeaderBytes } from './frames.ts'
-import { batchHeaderBytes, OpsWriter } from './ops.ts'
+import { OpsWriter } from './ops.ts'
 import type { Params, Progress, Result, SentTree } from './protocol.ts'
 import { TreeSender } from './send-tree.ts'
 import { syncFileSystem } from './system.ts'
@@ -107,7 +108,7 @@ export class SendRound {
   }
 
   async #send(ops: OpsWriter): Promise<void> {
-    const batch = ops.take(this.#params.round, this.#treeIndex)
+    const batch = ops.take(this.#origin)
     this.#bytes += batch.length
     await this.#channel.send(batch)
     const limit = this.#params.limitBytesPerSecond
@@ -122,9 +123,13 @@ export class SendRound {
   /** An empty batch, so that the target can tell a long scan from a dead link. */
   async #beat(): Promise<void> {
     const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
-    batch.writeUInt32LE(this.#params.round, 0)
-    batch.writeUInt32LE(this.#treeIndex, 4)
+    sealBatch(batch, this.#origin)
+    // The round's next batch meets the same error and reports it.
     await this.#channel.send(batch).catch(() => undefined)
+  }
+
+  get #origin(): BatchOrigin {
+    return { round: this.#params.round, tree: this.#treeIndex }
   }
 
   #progress(files: number, scanned: number, isLast: boolean): void {

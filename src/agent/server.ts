@@ -43,7 +43,7 @@ export class AgentServer {
   constructor(stream: FrameStream, directory: string) {
     this.#stream = stream
     this.#directory = directory
-    this.#relay = new Channel(stream)
+    this.#relay = new Channel(stream, false)
     stream.handlers = {
       control: (message) => void this.#answer(message),
       data: (batch) => this.#relay.deliver(batch),

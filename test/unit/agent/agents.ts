@@ -127,7 +127,7 @@ export function linkAgents(source: Agent, target: Agent, path: 'direct' | 'relay
     target: target.client,
     path,
     targetAddresses: ['127.0.0.1'],
-    sourceAddresses: [],
+    sourceAddresses: ['127.0.0.1'],
     report: () => undefined,
   })
 }

@@ -1,10 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type t as tap } from 'tap'
 import { CatalogWriter } from '../../../src/agent/catalog-writer.ts'
 import { AgentClient } from '../../../src/agent/client.ts'
-import { Pair, python, sameTrees, snapshot } from './agents.ts'
+import { dial } from '../../../src/agent/direct.ts'
+import { openLink } from '../../../src/agent/link.ts'
+import { SendRound } from '../../../src/agent/send-round.ts'
+import { linkAgents, Pair, python, sameTrees, snapshot } from './agents.ts'
 
 const agents = new Pair()
 t.teardown(agents.stop)
@@ -24,6 +29,76 @@ t.test('a block that was damaged on its way is refused, and the next round mends
   const pair = await agents.fresh('relay', replacer('BBBBBBBB', 'BBBbBBBB'))
   writeFileSync(join(pair.from, 'file'), 'B'.repeat(500_000))
   await t.rejects(pair.round(), { code: 'corrupted-in-transit', message: /was damaged/ })
+  await pair.round({ final: true })
+  sameTrees(t, pair.to, pair.from)
+})
+
+/** Passes connections on to a port of this machine, with `tamper` on what comes back from there. */
+async function proxy(to: number, tamper: (chunk: Buffer) => void) {
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1')
+    near.pipe(far).on('error', () => near.destroy())
+    far.on('data', (chunk: Buffer) => {
+      tamper(chunk)
+      near.write(chunk)
+    })
+    far.on('close', () => near.destroy())
+    near.on('error', () => far.destroy()).on('close', () => far.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+t.test('a byte that was changed on the direct path ends the round, and the next one mends it', async (t) => {
+  const pair = await agents.fresh()
+  writeFileSync(join(pair.from, 'file'), 'B'.repeat(3_000_000))
+  const [from, to] = [pair.source.client, pair.target.client]
+  const secret = { session: 'through a proxy', key: '11'.repeat(32) }
+  let passed = 0
+  const { server, port } = await proxy((await from.request('listen', secret)).port, (chunk) => {
+    passed += chunk.length
+    if (passed < 1_000_000 || passed - chunk.length >= 1_000_000) return
+    chunk[0] = (chunk[0] ?? 0) ^ 1
+  })
+  t.teardown(() => server.close())
+  const accepted = from.request('accept', {})
+  await to.request('dial', { ...secret, addresses: ['127.0.0.1'], port, timeoutMilliseconds: 2000 })
+  await accepted
+  await t.rejects(pair.round(), { code: 'link-broken' })
+  await linkAgents(pair.source, pair.target, 'direct')
+  await pair.round({ final: true })
+  sameTrees(t, pair.to, pair.from)
+})
+
+t.test('what changes in memory before it is encrypted is refused before it is written', async (t) => {
+  const pair = await agents.fresh()
+  writeFileSync(join(pair.from, 'file'), 'B'.repeat(100))
+  const target = pair.target.client
+  const secret = { session: 'a source that errs', key: '22'.repeat(32) }
+  const { port } = await target.request('listen', secret)
+  const accepted = target.request('accept', {})
+  const { channel, close } = await dial(secret, ['127.0.0.1'], port, 2000)
+  t.teardown(close)
+  await accepted
+  const ready = new Promise<void>((resolve) => {
+    t.teardown(target.onEvent(() => resolve()))
+  })
+  const round = { round: 7, isFinal: false }
+  const tree = { id: pair.id, hasBase: false }
+  const received = target.request('receiveRound', { ...round, trees: [{ ...tree, path: pair.to }] })
+  await ready
+  const send = channel.send.bind(channel)
+  channel.send = (batch) => {
+    replacer('BBBBBBBB', 'BBBbBBBB')(batch)
+    return send(batch)
+  }
+  const params = { ...round, trees: [{ ...tree, path: pair.from }] }
+  const sent = new SendRound(params, channel, pair.directory, () => undefined).run()
+  const error = { code: 'corrupted-in-transit', message: /batch was damaged/ }
+  await Promise.all([t.rejects(received, error), sent])
+  t.notOk(existsSync(join(pair.to, 'file')))
+  await linkAgents(pair.source, pair.target, 'direct')
   await pair.round({ final: true })
   sameTrees(t, pair.to, pair.from)
 })
@@ -55,6 +130,17 @@ t.test('surplus symlinks in the target are removed and not followed', async (t) 
   await pair.round({ final: true })
   sameTrees(t, pair.to, pair.from)
   t.match(snapshot(join(pair.directory, 'precious')).join(), /"size": 4/)
+})
+
+t.test('a direct link that the source dials carries data too', async (t) => {
+  const pair = await agents.fresh()
+  python(pair.from, `import os; open('file', 'wb').write(os.urandom(3_000_000))`)
+  const clients = { source: pair.source.client, target: pair.target.client }
+  const addresses = { targetAddresses: ['127.0.0.1'], sourceAddresses: [] }
+  const link = await openLink({ ...clients, ...addresses, path: 'direct', report: () => undefined })
+  t.match(link.detail, /source to target/)
+  await pair.round({ link, final: true })
+  sameTrees(t, pair.to, pair.from)
 })
 
 for (const path of ['direct', 'relay'] as const) {

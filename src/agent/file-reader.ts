@@ -45,6 +45,11 @@ export function openFile(directory: number, name: string): number {
   return check('openat', descriptor)
 }
 
+/** Lets the system forget what it holds of a file in memory and has written: the next read comes from the disk (posix_fadvise(2)). */
+export function forgetCached(descriptor: number): void {
+  system.posixFadvise(descriptor, 0, 0, flags.fadviseDontNeed)
+}
+
 const linkBuffer = Buffer.alloc(65_536)
 
 /** Where a symlink leads to; undefined when it has gone or become something else. */

@@ -70,8 +70,14 @@ export interface Requests {
     params: { round: number; trees: (TreeParams & { hasBase: boolean })[]; isFinal: boolean }
     result: { trees: { id: string; digest: string }[]; peakMemoryBytes: number }
   }
-  /** Reads a whole tree as it is on the disk and makes its catalog: the digest is that of a round that sent it all. */
-  scanTree: { params: TreeParams; result: { digest: string; files: number; bytes: number } }
+  /**
+   * Reads a whole tree and makes its catalog: the digest is that of a round that sent it all. `fromDisk`: what the system still
+   * has in memory of a file and has written is read again from the disk.
+   */
+  scanTree: {
+    params: TreeParams & { fromDisk?: boolean }
+    result: { digest: string; files: number; bytes: number }
+  }
   /** A piece of a tree's catalog, base64, from a byte offset on. */
   readCatalog: { params: { id: string; offset: number }; result: { data: string; isLast: boolean } }
   /** Gives an agent the catalog of the other, piece by piece: what the other side has. */

@@ -27,22 +27,23 @@ export class TreeScan {
   }
 
   async run(): Promise<Result<'scanTree'>> {
-    const { id, path } = this.#params
+    const { id, path, fromDisk = false } = this.#params
     const ops = new OpsWriter(takeBuffer)
     const file = catalogPath(this.#directory, id)
-    const options = { id, path, catalogPath: file, base: undefined, isFinal: false, startedAt: Date.now() }
+    const startedAt = Date.now()
+    const options = { id, path, catalogPath: file, base: undefined, isFinal: false, startedAt, fromDisk }
     const sender = new TreeSender(options, ops)
     try {
       let sliceEnd = performance.now() + sliceMilliseconds
       while (sender.step()) {
-        if (ops.isFull) giveBuffer(ops.take(0, 0))
+        if (ops.isFull) giveBuffer(ops.take({ round: 0, tree: 0 }))
         if (performance.now() < sliceEnd) continue
         await nextTurn()
         if (this.#abortReason !== undefined) throw new AgentError('aborted', this.#abortReason)
         sliceEnd = performance.now() + sliceMilliseconds
       }
       const digest = sender.finish(false)
-      giveBuffer(ops.take(0, 0))
+      giveBuffer(ops.take({ round: 0, tree: 0 }))
       return { digest, files: sender.counts.files, bytes: sender.counts.totalBytes }
     } catch (error) {
       sender.discard()

@@ -2,7 +2,7 @@ import { unopened } from './attributes.ts'
 import type { DirectoryStack } from './directory-stack.ts'
 import { blockShiftFor, type Head } from './entry.ts'
 import { changedWhileStopped } from './errors.ts'
-import { openFile, readLink } from './file-reader.ts'
+import { forgetCached, openFile, readLink } from './file-reader.ts'
 import { type OpsWriter, ops } from './ops.ts'
 import type { SendCatalog } from './send-catalog.ts'
 import { FileSender } from './send-file.ts'
@@ -20,6 +20,7 @@ interface Primary {
 export interface SendTreeParts {
   id: string
   isFinal: boolean
+  fromDisk: boolean
   ops: OpsWriter
   directories: DirectoryStack
   catalog: SendCatalog
@@ -149,6 +150,7 @@ export class EntrySender {
   #beginFile(name: string, found: Stat, old: Head | undefined, primary?: Primary): boolean {
     const { catalog, position } = this.#parts
     const descriptor = openFile(this.#parts.directories.current, name)
+    if (this.#parts.fromDisk && descriptor >= 0) forgetCached(descriptor)
     if (descriptor < 0) return false
     const stat = this.#opened.readDescriptor(descriptor)
     if (stat.type !== types.file || stat.identity !== found.identity) {

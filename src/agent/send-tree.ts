@@ -13,6 +13,8 @@ export interface SendTreeOptions extends SendCatalogOptions {
   id: string
   path: string
   isFinal: boolean
+  /** Files are read from the disk, not from memory. */
+  fromDisk?: boolean
 }
 
 /** What a tree holds and what was sent of it. */
@@ -63,6 +65,7 @@ export class TreeSender {
     this.#entries = new EntrySender({
       id: options.id,
       isFinal: options.isFinal,
+      fromDisk: options.fromDisk === true,
       ops: writer,
       directories: this.#directories,
       catalog: this.#catalog,

@@ -58,6 +58,12 @@ export default class Migrate extends BaseCommand {
       default: 'auto' as const,
       summary: 'How data travels: from engine to engine, through this machine, or whichever works.',
     })(),
+    verify: Flags.option({
+      options: ['changed', 'full'] as const,
+      default: 'changed' as const,
+      summary:
+        'changed: compare what arrived where it is written. full: also read it back from the disk; that is downtime.',
+    })(),
     'max-rounds': Flags.integer({ min: 1, max: 100, default: 8, summary: 'Pre-copy rounds at the most.' }),
     'limit-rate': Flags.string({
       summary: 'Bytes a second for pre-copy rounds, such as 50M.',
@@ -82,6 +88,7 @@ export default class Migrate extends BaseCommand {
         path: flags.path,
         mapNetwork,
         maxRounds: flags['max-rounds'],
+        verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),
       },
       report: this.report,

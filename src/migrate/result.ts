@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import type { PortBinding } from '../model/documents.ts'
-import type { Mode, Plan, Warning } from '../model/plan.ts'
+import type { Mode, Plan, Verification, Warning } from '../model/plan.ts'
 import type { Run } from './run.ts'
 
 /** What `migrate --json` prints. Times in seconds, sizes in bytes. Fields are only ever added. */
@@ -14,6 +14,8 @@ export interface MigrateResult {
   /** Where the downtime went. */
   downtime: { stopSeconds: number; finalRoundSeconds: number; startSeconds: number; healthSeconds: number }
   totalSeconds: number
+  /** How what arrived was compared before the commit, and the seconds of downtime that reading back took. */
+  verification: { mode: Verification; readBackSeconds: number }
   bytesTransferred: number
   rounds: { files: number; bytes: number; seconds: number }[]
   containers: MovedContainer[]
@@ -53,6 +55,7 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
       healthSeconds: seconds(startedMs, servingMs),
     },
     totalSeconds: seconds(startedAtMs, performance.now()),
+    verification: { mode: plan.options.verify, readBackSeconds: seconds(0, times.readBackMs ?? 0) },
     bytesTransferred: run.bytesTransferred,
     rounds: rounds.map(({ filesSent, bytesSent, seconds }) => ({
       files: filesSent,

@@ -45,6 +45,8 @@ export interface Run {
     restedFromMs?: number
     restedMs?: number
     verifiedMs?: number
+    /** How long reading back took, in milliseconds. */
+    readBackMs?: number
     startedMs?: number
     servingMs?: number
   }

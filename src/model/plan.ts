@@ -7,6 +7,8 @@ export type Mode = 'warm' | 'cold'
 export type Consistency = 'clean' | 'crash'
 export type BindTreatment = 'fail' | 'copy' | 'keep'
 export type DataPath = 'auto' | 'direct' | 'relay'
+/** `changed`: every block is checked where it is written. `full`: the target is also read back from its disk. */
+export type Verification = 'changed' | 'full'
 
 /** What the user asked for, in the words of the flags. */
 export interface MigrateOptions {
@@ -17,6 +19,7 @@ export interface MigrateOptions {
   /** Source network name to target network name: use the one that is there. */
   mapNetwork: Readonly<Record<string, string>>
   maxRounds: number
+  verify: Verification
   /** Bytes a second; absent means no limit. */
   limitBytesPerSecond?: number
 }

@@ -54,6 +54,7 @@ export async function runDemo(report: Report, signal: AbortSignal): Promise<Demo
         path: 'auto',
         mapNetwork: {},
         maxRounds: 8,
+        verify: 'changed',
       },
       report,
       signal,

@@ -1,5 +1,5 @@
 import { type RoundResult, runRound } from '../../agent/round.ts'
-import { exitCodes, WherryError } from '../../model/errors.ts'
+import { exitCodes, NotVerifiedError, WherryError } from '../../model/errors.ts'
 import type { Run, Step } from '../run.ts'
 
 /** A round this small or this quick is no longer worth another one: the final round will be like it. */
@@ -41,9 +41,39 @@ export const finalRound: Step = {
   name: 'final-round',
   async do(run) {
     const result = await copyRound(run, true)
+    if (run.plan.options.verify === 'full') await readBack(run, result)
     run.times.verifiedMs = performance.now()
     return { trees: result.trees }
   },
+}
+
+/** Reads what was written on the target from its disk and compares it with what left the source. */
+async function readBack(run: Run, { trees }: RoundResult): Promise<void> {
+  const { agents, report, target } = run
+  const startedMs = performance.now()
+  report({
+    type: 'phase',
+    phase: 'verify',
+    message: `reading everything back from the disk of ${target.name}`,
+  })
+  for (const { id, sourceDigest } of trees) {
+    const path = agents?.trees.find((tree) => tree.id === id)?.path ?? ''
+    // Under a name of its own: the catalogs of the rounds stay as they are.
+    const scan = await agents?.receiver.client.request('scanTree', {
+      id: `${id}#read-back`,
+      path,
+      fromDisk: true,
+    })
+    if (scan?.digest === sourceDigest) continue
+    throw new NotVerifiedError(
+      `What ${target.name} reads back from its disk is not what was written: ${id}.`,
+      {
+        suggestions: ['Suspect the memory or the disk of that engine before you trust it with data.'],
+        data: { trees: [id] },
+      },
+    )
+  }
+  run.times.readBackMs = performance.now() - startedMs
 }
 
 /** Whether another pre-copy round is worth it, judged by those so far. */
@@ -73,12 +103,6 @@ export async function copyRound(run: Run, final: boolean): Promise<RoundResult> 
   report({ type: 'phase', phase, message: `${message} (${agents.link.kind})` })
   const { limitBytesPerSecond } = plan.options
   const estimate = number === 1 && plan.size?.complete ? { totalBytes: plan.size.bytes } : {}
-  const callOff = () => {
-    const reason = 'interrupted'
-    for (const { client } of [agents.sender, agents.receiver])
-      client.request('abort', { reason }).catch(() => {})
-  }
-  run.signal.addEventListener('abort', callOff, { once: true })
   const result = await runRound({
     source: agents.sender.client,
     target: agents.receiver.client,
@@ -87,7 +111,7 @@ export async function copyRound(run: Run, final: boolean): Promise<RoundResult> 
     final,
     ...(limitBytesPerSecond && !final ? { limitBytesPerSecond } : {}),
     onProgress: ({ bytes, files }) => report({ type: 'bytes', phase, bytes, files, ...estimate }),
-  }).finally(() => run.signal.removeEventListener('abort', callOff))
+  })
   run.rounds.push(result)
   run.bytesTransferred += result.bytesSent
   return result

@@ -52,11 +52,12 @@ t.test('the way back: what the target wrote since the final round goes to the so
   t.ok(bytesSent < 200_000, `only what differs was sent: ${bytesSent} bytes`)
 })
 
-t.test('a scan gives the digest of what is on the disk', async (t) => {
+t.test('a scan from the disk gives the digest of what is on the disk', async (t) => {
   const pair = await agents.fresh()
   python(pair.from, content)
   const round = await pair.round({ final: true })
-  const scan = () => pair.target.client.request('scanTree', { id: `${pair.id}-scan`, path: pair.to })
+  const scan = () =>
+    pair.target.client.request('scanTree', { id: `${pair.id}-scan`, path: pair.to, fromDisk: true })
   t.equal((await scan()).digest, round.trees[0]?.sourceDigest)
   python(pair.to, `f = open('file-5', 'r+b'); f.seek(10); f.write(b'rotten')`)
   t.not((await scan()).digest, round.trees[0]?.sourceDigest)

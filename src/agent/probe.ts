@@ -80,7 +80,8 @@ function readProc(name: string): string {
 
 function describeFileSystem(root: string, path: string): FileSystemFacts {
   try {
-    const facts = statfsSync(inside(root, resolveHostPath(root, path).names))
+    const { names, missing } = resolveHostPath(root, path)
+    const facts = statfsSync(inside(root, [...names, ...missing]))
     return {
       path,
       type: fileSystemName(facts.type),

@@ -11,6 +11,7 @@ export interface MigrationState {
   rollingBack: boolean
   /** Whether what the target's copy wrote is on the source again. */
   carriedBack: boolean
+  finalRoundDone: boolean
   /** The trees' digests after the final round, by tree; empty before it. */
   finalDigests: Record<string, string>
   /** What was left on an engine that did not answer. */
@@ -27,11 +28,17 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
     begun: new Set(),
     rollingBack: false,
     carriedBack: false,
+    finalRoundDone: false,
     finalDigests: {},
     left: [],
   }
   for (const record of records) takeRecord(state, record)
   return state
+}
+
+/** Whether everything is on the target, compared, and the source was at rest when it was. */
+export function hasEverything({ finalRoundDone, rollingBack }: MigrationState): boolean {
+  return finalRoundDone && !rollingBack
 }
 
 /** Brings a state up to date with one more record. */
@@ -44,10 +51,14 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
     case 'intent':
       state.begun.add(record.step)
       if (record.step === 'start') state.carriedBack = false
+      // What rests may have been started again since: an earlier final round counts no more.
+      if (record.step === 'rest') state.finalRoundDone = false
       return
     case 'done':
       if (record.step === 'carry-back') state.carriedBack = true
-      if (record.step === 'final-round') state.finalDigests = digestsIn(record.data)
+      if (record.step !== 'final-round') return
+      state.finalRoundDone = true
+      state.finalDigests = digestsIn(record.data)
       return
     case 'undo-intent':
       state.rollingBack = true

@@ -1,7 +1,8 @@
+import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { engineNameFlags, migrationArg } from '../../cli/migration-flags.ts'
 import { describeResult } from '../../cli/present/result.ts'
-import { findMigration, withEngines } from '../../migrate/recovery/engines.ts'
+import { findMigration, withEnginesForResume } from '../../migrate/recovery/engines.ts'
 import { resume } from '../../migrate/recovery/resume.ts'
 import type { MigrateResult } from '../../migrate/result.ts'
 
@@ -14,14 +15,22 @@ export default class MigrationResume extends BaseCommand {
     '<%= config.bin %> <%= command.id %> db',
   ]
   static override args = { migration: migrationArg }
-  static override flags = engineNameFlags
+  static override flags = {
+    ...engineNameFlags,
+    'source-is-down': Flags.boolean({
+      summary: 'The source does not answer, and I have made sure that nothing runs there and nothing will.',
+    }),
+  }
 
   async run(): Promise<MigrateResult> {
     const { args, flags } = await this.parse(MigrationResume)
     const content = await findMigration(args.migration, flags.from)
     const { report, interrupted: signal } = this
     const result = await this.interruptible(
-      () => withEngines(content, flags, (engines) => resume({ ...engines, content, report, signal })),
+      () =>
+        withEnginesForResume(content, flags, flags['source-is-down'], (engines) =>
+          resume({ ...engines, content, report, signal }),
+        ),
       () => content.plan.id,
     )
     this.endProgress()

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { findLocks } from '../../launch/lock.ts'
 import { EngineUnreachableError, RefusedError } from '../../model/errors.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
-import { stateOf } from '../state.ts'
+import { hasEverything, stateOf } from '../state.ts'
 import { contentOfLock } from './rollback.ts'
 
 /** The two engines of a migration. */
@@ -30,6 +30,43 @@ export async function withEngines<T>(
 }
 
 /**
+ * The same for going on: it can do without the source once everything is on the target, where the user has made sure that
+ * nothing runs on the source.
+ */
+export async function withEnginesForResume<T>(
+  content: JournalContent,
+  { from = content.plan.source.engine, to = content.plan.target.engine }: EngineNames,
+  sourceIsDown: boolean,
+  action: (engines: Engines) => Promise<T>,
+): Promise<T> {
+  const { plan, records } = content
+  const isComplete = hasEverything(stateOf(records))
+  await using source = await connectEngine(from).catch((error) => {
+    if (!(error instanceof EngineUnreachableError) || !isComplete) throw error
+    if (sourceIsDown) return absentEngine(from, plan.source.id, error)
+    throw withAdvice(
+      error,
+      plan.id,
+      `If it is gone for good: everything is on the target. wherry migration resume ${plan.id} --source-is-down`,
+    )
+  })
+  await using target = await connectEngine(to)
+  return await action({ source, target })
+}
+
+function withAdvice(
+  error: EngineUnreachableError,
+  migration: string,
+  advice: string,
+): EngineUnreachableError {
+  return new EngineUnreachableError(error.code, error.message, {
+    suggestions: [...error.suggestions, advice],
+    data: { ...error.data, migration },
+    cause: error,
+  })
+}
+
+/**
  * The same for a rollback: it can do without the target where no copy can run or have run there, or where the user has made
  * sure of that.
  */
@@ -44,14 +81,11 @@ export async function withEnginesForRollback<T>(
   await using target = await connectEngine(to).catch((error) => {
     if (!(error instanceof EngineUnreachableError)) throw error
     if (!begun.has('start') || carriedBack || targetIsDown) return absentEngine(to, plan.target.id, error)
-    throw new EngineUnreachableError(error.code, error.message, {
-      suggestions: [
-        ...error.suggestions,
-        `A copy may run or have run there. If it is gone for good, and what it wrote with it: wherry migration rollback ${plan.id} --target-is-down --discard`,
-      ],
-      data: { ...error.data, migration: plan.id },
-      cause: error,
-    })
+    throw withAdvice(
+      error,
+      plan.id,
+      `A copy may run or have run there. If it is gone for good, and what it wrote with it: wherry migration rollback ${plan.id} --target-is-down --discard`,
+    )
   })
   return await action({ source, target })
 }

@@ -14,6 +14,7 @@ import { startTarget } from '../steps/start.ts'
 
 export interface ResumeRequest {
   content: JournalContent
+  /** One that is gone for good may be an absent one (see `absentEngine`), once everything is on the target. */
   source: Engine
   target: Engine
   report: Report
@@ -31,8 +32,8 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const { plan, records } = content
   const state = stateOf(records)
   assertCanResume(plan, state)
-  assertSameEngines(plan, source, target)
-  const locks = await takeOver(source, plan)
+  assertSameEngines(plan, source.isAbsent ? undefined : source, target)
+  const locks = source.isAbsent ? [] : await takeOver(source, plan)
   const run = newRun({ ...request, plan, locks, state, isResumed: true })
   return withJournal(
     run,
@@ -48,6 +49,7 @@ async function firstStepLeft(run: Run): Promise<string | undefined> {
   if (run.state.committed) return restorePolicies.name
   // From its start on the copy holds the newest data: to copy once more would write over it.
   const copies = await targetCopies(run)
+  if (run.source.isAbsent) return startTarget.name
   return copies.some(everStarted) ? startTarget.name : undefined
 }
 
@@ -66,7 +68,7 @@ function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnT
 }
 
 /** @throws WherryError `other-engine` (exit 3) when a name now means another engine than the one in the plan. */
-export function assertSameEngines(plan: Plan, source: Engine, target?: Engine): void {
+export function assertSameEngines(plan: Plan, source?: Engine, target?: Engine): void {
   for (const [planned, engine] of [
     [plan.source, source],
     [plan.target, target],

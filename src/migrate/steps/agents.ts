@@ -77,7 +77,7 @@ export async function removeAgents({ plan, source, target, agents }: Run): Promi
   agents?.sender.client.close()
   agents?.receiver.client.close()
   const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=agent`]
-  for (const engine of [source, target]) {
+  for (const engine of [source, target].filter(({ isAbsent }) => !isAbsent)) {
     for (const { Id } of await engine.containers.list({ labels })) await engine.containers.remove(Id)
   }
 }

@@ -12,7 +12,7 @@ export const endFrozen: Step = {
   name: 'end-frozen',
   async do(run) {
     const frozen = killedAfterwards(run.plan)
-    if (frozen.length === 0) return undefined
+    if (frozen.length === 0 || run.source.isAbsent) return undefined
     const agent = await startAgent(run.source, {
       image: await agentImageReference(),
       name: `wherry-${run.plan.id}-kill`,

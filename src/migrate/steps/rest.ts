@@ -104,8 +104,12 @@ export function runningStages({ containers }: Plan): ContainerPlan[][] {
   return stages.map((stage) => running.filter((container) => container.stage === stage))
 }
 
-/** Looks, instead of believing: no source copy may run when data is compared and the target starts. */
+/**
+ * Looks, instead of believing: no source copy may run when data is compared and the target starts. Of a source that is down
+ * for good, the user has made sure.
+ */
 export async function assertAtRest({ plan, source }: Run): Promise<void> {
+  if (source.isAbsent) return
   for (const { sourceId, name } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
     if (now?.State.Running && !now.State.Paused) {

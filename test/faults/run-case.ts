@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../src/model/errors.ts'
 import type { Lab } from '../lab/harness/engines.ts'
 import { clearBench } from './bench.ts'
-import { type CommandEnd, RunningCommand } from './command.ts'
+import { RunningCommand } from './command.ts'
 import { endProblems } from './ending.ts'
 import { allowedExitCodes } from './expectation.ts'
 import { type Fault, faults } from './faults/index.ts'
@@ -37,19 +37,16 @@ export async function runCase(lab: Lab, test: Case): Promise<Outcome> {
   const outcome: Outcome = { case: test, ending: '', problems: [], acknowledged: 0, seconds: 0 }
   const fault: Fault = faults[test.fault]
   const state = await mkdtemp(join(tmpdir(), 'wherry-faults-'))
-  let putBack = async () => {}
   try {
-    putBack = (await fault.prepare?.(lab)) ?? putBack
+    await fault.prepare?.(lab)
     await observed(lab, test, state, outcome)
   } catch (error) {
     outcome.problems.push(`the harness failed: ${messageOf(error)}`)
-  } finally {
-    await clearBench(lab).catch((error) =>
-      outcome.problems.push(`cannot be cleared away: ${messageOf(error)}`),
-    )
-    await putBack()
-    await rm(state, { recursive: true, force: true })
   }
+  await clearBench(lab, [fault]).catch((error) =>
+    outcome.problems.push(`cannot be cleared away: ${messageOf(error)}`),
+  )
+  await rm(state, { recursive: true, force: true })
   outcome.seconds = (performance.now() - startedAt) / 1000
   return outcome
 }
@@ -89,14 +86,10 @@ async function migrated(lab: Lab, test: Case, state: string): Promise<Recovered>
   }
   if (inside) await sleep(insideMs[moment.step] ?? 0)
   const [migration = ''] = await readdir(join(state, 'migrations'))
-  const lift = await fault.inject({ lab, command, migration })
-  let end: CommandEnd
-  try {
-    command.goOn()
-    end = await command.ended
-  } finally {
-    await lift()
-  }
+  await fault.strike({ lab, command, migration })
+  command.goOn()
+  const end = await command.ended
+  await fault.lift?.(lab)
   const problems = fault.kills ? [] : endProblems('migrate', end, allowedExitCodes(test))
   const ending = fault.kills ? 'killed' : String(end.exitCode)
   if (!fault.kills && end.exitCode !== 5)

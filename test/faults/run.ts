@@ -26,9 +26,14 @@ if (values.list) {
   process.exit()
 }
 
+let isWanted = true
+process.once('SIGINT', () => {
+  isWanted = false
+})
 const lab = await openBench()
 const outcomes: Outcome[] = []
 for (const [index, one] of cases.entries()) {
+  if (!isWanted) break
   const outcome = await runCase(lab, one)
   outcomes.push(outcome)
   const verdict = outcome.problems.length === 0 ? 'ok  ' : 'FAIL'

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../src/model/errors.ts'
 import type { Lab } from '../lab/harness/engines.ts'
 import { clearBench } from './bench.ts'
-import { RunningCommand } from './command.ts'
+import { type CommandEnd, RunningCommand } from './command.ts'
 import { endProblems } from './ending.ts'
 import { allowedExitCodes } from './expectation.ts'
 import { type Fault, faults } from './faults/index.ts'
-import { type Case, insideMs } from './matrix.ts'
+import { type Case, insideMs, momentsOf, type Recovery } from './matrix.ts'
 import { copyProblems, lookBefore, surroundingProblems } from './surroundings.ts'
 import { Watcher } from './watcher.ts'
 import { lostRecords, startWorkload, type WorkloadOptions, workload } from './workload.ts'
@@ -94,14 +94,46 @@ async function migrated(lab: Lab, test: Case, state: string): Promise<Recovered>
   const ending = fault.kills ? 'killed' : String(end.exitCode)
   if (!fault.kills && end.exitCode !== 5)
     return { where: end.exitCode === 0 ? 'beta' : 'alpha', ending, problems }
-  const words = ['migration', recovery, migration, ...(recovery === 'rollback' ? ['--yes'] : [])]
-  const recovered = await new RunningCommand(words, state).ended
-  problems.push(...endProblems(recovery, recovered, [0]))
+  const recovered = await recover(test, suggested(recovery, end), migration, state)
   return {
-    where: recovery === 'resume' ? 'beta' : 'alpha',
-    ending: `${ending}, ${recovery} ${recovered.exitCode ?? 'hangs'}`,
-    problems,
+    ...recovered,
+    ending: `${ending}, ${recovered.ending}`,
+    problems: [...problems, ...recovered.problems],
   }
+}
+
+/** What the user does: what was meant to be tried, unless only the other is offered. */
+function suggested(meant: Recovery, { json }: CommandEnd): Recovery {
+  const offered = /wherry migration (resume|rollback) /g
+  const verbs = [...(json?.error?.suggestions ?? []).join(' ').matchAll(offered)].map(([, verb]) => verb)
+  return verbs.length === 0 || verbs.includes(meant) ? meant : verbs[0]
+}
+
+/** Gives the one command that brings a migration to its end; for a fault that kills that too, once more. */
+async function recover(test: Case, verb: Recovery, migration: string, state: string): Promise<Recovered> {
+  const words = ['migration', verb, migration, ...(verb === 'rollback' ? ['--yes'] : [])]
+  const fault: Fault = faults[test.fault]
+  let ending = ''
+  if (fault.killsRecovery) {
+    const first = new RunningCommand(words, state, { record: recordToDieAt(test), stops: true })
+    if (await first.reached()) {
+      first.kill('SIGKILL')
+      ending = `${verb} killed, `
+    }
+    await first.ended
+  }
+  const recovered = await new RunningCommand(words, state).ended
+  return {
+    where: verb === 'resume' ? 'beta' : 'alpha',
+    ending: `${ending}${verb} ${recovered.exitCode ?? 'hangs'}`,
+    problems: endProblems(verb, recovered, [0]),
+  }
+}
+
+/** Which record of its own a recovery dies at: another for each moment, from the first that it may write to a late one. */
+function recordToDieAt({ way, moment }: Case): string {
+  const index = momentsOf(way).findIndex(({ step, at }) => step === moment.step && at === moment.at)
+  return `#${1 + ((index * 3) % 11)}`
 }
 
 function migrateWords({ way: { mode, path }, moment }: Case): string[] {

@@ -22,6 +22,7 @@ export function fullMatrix(): Case[] {
     ...combined(warmDirect, () => true, ['sigkill'], 'both'),
     ...combined(warmDirect, isBoundary, ['sigint', ...daemons]),
     ...combined(warmDirect, isTender, ['sigint-twice']),
+    ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), ['sigkill-twice']),
     ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), [...agents, 'disk']),
     ...combined(warmDirect, (moment) => isInside(moment) || isCopying(moment), ['link']),
     ...otherWays().flatMap((way) => [

@@ -15,6 +15,8 @@ cold relay, start/inside, sigkill, resume
 warm direct, start/inside, sigkill, rollback
 warm direct, commit/commit, sigkill, rollback
 warm direct, clean-up/intent, sigkill, resume
+warm direct, start/inside, sigkill-twice, rollback
+warm direct, final-round/inside, sigkill-twice, resume
 warm direct, pre-copy/inside, sigint, resume
 cold direct, start/inside, sigint, rollback
 warm direct, final-round/inside, sigint-twice, rollback

@@ -15,6 +15,8 @@ export interface Fault {
   title: string
   /** Whether the command is killed by it, and does nothing more. */
   kills?: boolean
+  /** Whether the command that is given then is killed too, once. */
+  killsRecovery?: boolean
   /** Changes the engines before the migration, where that is needed to strike later. */
   prepare?(lab: Lab): Promise<void>
   strike(scene: Scene): Promise<void>

@@ -7,6 +7,13 @@ export const sigkill: Fault = {
   strike: async ({ command }) => command.kill('SIGKILL'),
 }
 
+/** The CLI dies, and the recovery as well: it has to be given again. */
+export const sigkillTwice: Fault = {
+  ...sigkill,
+  title: 'SIGKILL of the CLI, and of the recovery as well',
+  killsRecovery: true,
+}
+
 /** Ctrl-C. */
 export const sigint: Fault = {
   title: 'SIGINT',

@@ -58,5 +58,5 @@ t.test('what is left over, missing, or other than before is found', async (t) =>
   t.strictSame(await surroundingProblems(lab, before, 'alpha'), [`left on beta: volume ${volume}`])
   await docker('alpha', 'rm', '--force', name)
   t.match(await copyProblems(lab, before, 'alpha'), [/does not run on alpha: is not there/])
-  t.match(await surroundingProblems(lab, before, 'alpha'), [/left on beta/, /missing on alpha: container/])
+  t.match(await surroundingProblems(lab, before, 'alpha'), [/missing on alpha: container/, /left on beta/])
 })

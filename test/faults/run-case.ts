@@ -53,13 +53,16 @@ export async function runCase(lab: Lab, test: Case): Promise<Outcome> {
 
 /** Starts the workload with its client and watcher, does the case, and asserts everything. */
 async function observed(lab: Lab, test: Case, state: string, outcome: Outcome): Promise<void> {
-  const client = await startWorkload(lab, workloadFor(test))
+  const options = workloadFor(test)
+  const client = await startWorkload(lab, options)
   const watcher = new Watcher(workload.name, [lab.alphaFacts, lab.betaFacts])
   try {
     const before = await lookBefore(lab)
     const { where, ending, problems } = await migrated(lab, test, state)
     outcome.ending = ending
     outcome.problems.push(...problems)
+    // A stop that nobody waits for any more may still be on its way.
+    await sleep(options.slowStopMs)
     await client.hear(5).catch((error) => outcome.problems.push(messageOf(error)))
     outcome.problems.push(...(await copyProblems(lab, before, where)))
     const acknowledged = [...client.acknowledged]
@@ -148,6 +151,6 @@ function workloadFor({ moment: { step, at } }: Case): WorkloadOptions {
   return {
     bulkMegabytes: { 'pre-copy': 16, 'final-round': 200 }[inside] ?? 1,
     rewritesAtStop: inside === 'final-round',
-    slowStopMs: inside === 'rest' ? 1000 : 0,
+    slowStopMs: inside === 'rest' ? 3000 : 0,
   }
 }

@@ -31,7 +31,6 @@ keep() {
 }
 
 start_dockerd() {
-  rm -f /run/docker.pid
   dockerd --containerd /run/containerd/containerd.sock \
     -H unix:///run/docker.sock -H unix:///run/wherry-lab/docker.sock -H tcp://0.0.0.0:2376 \
     --tlsverify --tlscacert /etc/wherry-lab/tls/ca.pem \
@@ -48,6 +47,8 @@ open_socket() {
 }
 supervise_dockerd() {
   while [ -z "$stopping" ]; do
+    # What a dockerd that was killed left: its socket would be opened to all in place of the new one.
+    rm -f /run/docker.pid /run/docker.sock /run/wherry-lab/docker.sock
     open_socket &
     start_dockerd
     echo "wherry-lab: dockerd ended with status $?; starting it again"

@@ -72,6 +72,8 @@ function agentRequest({ image, labels, mounts, hostProcesses }: AgentSettings): 
     Image: image,
     Labels: labels,
     User: '0:0',
+    // A daemon that starts stops what it finds running, before it starts anything else: this must not take 10 s.
+    StopSignal: 'SIGKILL',
     OpenStdin: true,
     StdinOnce: true,
     AttachStdin: true,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { ensureLabImage } from '../../src/lab/images.ts'
 import { clear, type Lab, openLab } from '../lab/harness/engines.ts'
+import { type Fault, faults } from './faults/index.ts'
 import { anonymousName } from './surroundings.ts'
 
 export const image = 't-records:latest'
@@ -14,8 +15,9 @@ export async function openBench(): Promise<Lab> {
   return lab
 }
 
-/** Takes everything that a case made off both engines. */
-export async function clearBench(lab: Lab): Promise<void> {
+/** Lifts the faults, all unless told, and takes everything that a case made off both engines. Safe at any time. */
+export async function clearBench(lab: Lab, struck: readonly Fault[] = Object.values(faults)): Promise<void> {
+  for (const fault of struck) await fault.lift?.(lab)
   await clear(lab)
   for (const engine of [lab.alpha, lab.beta]) {
     for (const { Name } of await engine.volumes.list()) {
@@ -23,4 +25,5 @@ export async function clearBench(lab: Lab): Promise<void> {
     }
   }
   await lab.beta.images.remove(image)
+  for (const fault of struck) await fault.putBack?.(lab)
 }

@@ -17,7 +17,7 @@ export function endProblems(what: string, end: CommandEnd, allowed: readonly num
     ...(/^[a-z0-9]+(-[a-z0-9]+)*$/.test(code) && code !== 'unexpected'
       ? []
       : [`an error without a code: ${said}`]),
-    ...(engines.test(help) ? [] : [`an error that names no engine: ${said}`]),
+    ...(engines.test(help) || exitCode === 5 ? [] : [`an error that names no engine: ${said}`]),
     ...(/^[^:]*timed out\.?$/i.test(message) ? [`an error that only says "timed out": ${said}`] : []),
     ...(exitCode === 5 && !/wherry migration (resume|rollback) \d/.test(help)
       ? [`an error that does not say how to go on: ${said}`]

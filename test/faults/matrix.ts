@@ -91,6 +91,7 @@ export function nameOf({ way, moment, fault, recovery }: Case): string {
 
 const all: readonly FaultName[] = [
   'sigkill',
+  'sigkill-twice',
   'sigint',
   'sigint-twice',
   'source-agent',

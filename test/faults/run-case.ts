@@ -9,7 +9,7 @@ import { type CommandEnd, RunningCommand } from './command.ts'
 import { endProblems } from './ending.ts'
 import { allowedExitCodes } from './expectation.ts'
 import { type Fault, faults } from './faults/index.ts'
-import { type Case, insideMs } from './matrix.ts'
+import { type Case, insideMs, momentsOf, type Recovery } from './matrix.ts'
 import { copyProblems, lookBefore, surroundingProblems } from './surroundings.ts'
 import { Watcher } from './watcher.ts'
 import { lostRecords, startWorkload, type WorkloadOptions, workload } from './workload.ts'
@@ -37,32 +37,32 @@ export async function runCase(lab: Lab, test: Case): Promise<Outcome> {
   const outcome: Outcome = { case: test, ending: '', problems: [], acknowledged: 0, seconds: 0 }
   const fault: Fault = faults[test.fault]
   const state = await mkdtemp(join(tmpdir(), 'wherry-faults-'))
-  let putBack = async () => {}
   try {
-    putBack = (await fault.prepare?.(lab)) ?? putBack
+    await fault.prepare?.(lab)
     await observed(lab, test, state, outcome)
   } catch (error) {
     outcome.problems.push(`the harness failed: ${messageOf(error)}`)
-  } finally {
-    await clearBench(lab).catch((error) =>
-      outcome.problems.push(`cannot be cleared away: ${messageOf(error)}`),
-    )
-    await putBack()
-    await rm(state, { recursive: true, force: true })
   }
+  await clearBench(lab, [fault]).catch((error) =>
+    outcome.problems.push(`cannot be cleared away: ${messageOf(error)}`),
+  )
+  await rm(state, { recursive: true, force: true })
   outcome.seconds = (performance.now() - startedAt) / 1000
   return outcome
 }
 
 /** Starts the workload with its client and watcher, does the case, and asserts everything. */
 async function observed(lab: Lab, test: Case, state: string, outcome: Outcome): Promise<void> {
-  const client = await startWorkload(lab, workloadFor(test))
+  const options = workloadFor(test)
+  const client = await startWorkload(lab, options)
   const watcher = new Watcher(workload.name, [lab.alphaFacts, lab.betaFacts])
   try {
     const before = await lookBefore(lab)
     const { where, ending, problems } = await migrated(lab, test, state)
     outcome.ending = ending
     outcome.problems.push(...problems)
+    // A stop that nobody waits for any more may still be on its way.
+    await sleep(options.slowStopMs)
     await client.hear(5).catch((error) => outcome.problems.push(messageOf(error)))
     outcome.problems.push(...(await copyProblems(lab, before, where)))
     const acknowledged = [...client.acknowledged]
@@ -89,26 +89,54 @@ async function migrated(lab: Lab, test: Case, state: string): Promise<Recovered>
   }
   if (inside) await sleep(insideMs[moment.step] ?? 0)
   const [migration = ''] = await readdir(join(state, 'migrations'))
-  const lift = await fault.inject({ lab, command, migration })
-  let end: CommandEnd
-  try {
-    command.goOn()
-    end = await command.ended
-  } finally {
-    await lift()
-  }
+  await fault.strike({ lab, command, migration })
+  command.goOn()
+  const end = await command.ended
+  await fault.lift?.(lab)
   const problems = fault.kills ? [] : endProblems('migrate', end, allowedExitCodes(test))
   const ending = fault.kills ? 'killed' : String(end.exitCode)
   if (!fault.kills && end.exitCode !== 5)
     return { where: end.exitCode === 0 ? 'beta' : 'alpha', ending, problems }
-  const words = ['migration', recovery, migration, ...(recovery === 'rollback' ? ['--yes'] : [])]
-  const recovered = await new RunningCommand(words, state).ended
-  problems.push(...endProblems(recovery, recovered, [0]))
+  const recovered = await recover(test, suggested(recovery, end), migration, state)
   return {
-    where: recovery === 'resume' ? 'beta' : 'alpha',
-    ending: `${ending}, ${recovery} ${recovered.exitCode ?? 'hangs'}`,
-    problems,
+    ...recovered,
+    ending: `${ending}, ${recovered.ending}`,
+    problems: [...problems, ...recovered.problems],
   }
+}
+
+/** What the user does: what was meant to be tried, unless only the other is offered. */
+function suggested(meant: Recovery, { json }: CommandEnd): Recovery {
+  const offered = /wherry migration (resume|rollback) /g
+  const verbs = [...(json?.error?.suggestions ?? []).join(' ').matchAll(offered)].map(([, verb]) => verb)
+  return verbs.length === 0 || verbs.includes(meant) ? meant : verbs[0]
+}
+
+/** Gives the one command that brings a migration to its end; for a fault that kills that too, once more. */
+async function recover(test: Case, verb: Recovery, migration: string, state: string): Promise<Recovered> {
+  const words = ['migration', verb, migration, ...(verb === 'rollback' ? ['--yes'] : [])]
+  const fault: Fault = faults[test.fault]
+  let ending = ''
+  if (fault.killsRecovery) {
+    const first = new RunningCommand(words, state, { record: recordToDieAt(test), stops: true })
+    if (await first.reached()) {
+      first.kill('SIGKILL')
+      ending = `${verb} killed, `
+    }
+    await first.ended
+  }
+  const recovered = await new RunningCommand(words, state).ended
+  return {
+    where: verb === 'resume' ? 'beta' : 'alpha',
+    ending: `${ending}${verb} ${recovered.exitCode ?? 'hangs'}`,
+    problems: endProblems(verb, recovered, [0]),
+  }
+}
+
+/** Which record of its own a recovery dies at: another for each moment, from the first that it may write to a late one. */
+function recordToDieAt({ way, moment }: Case): string {
+  const index = momentsOf(way).findIndex(({ step, at }) => step === moment.step && at === moment.at)
+  return `#${1 + ((index * 3) % 11)}`
 }
 
 function migrateWords({ way: { mode, path }, moment }: Case): string[] {
@@ -123,6 +151,6 @@ function workloadFor({ moment: { step, at } }: Case): WorkloadOptions {
   return {
     bulkMegabytes: { 'pre-copy': 16, 'final-round': 200 }[inside] ?? 1,
     rewritesAtStop: inside === 'final-round',
-    slowStopMs: inside === 'rest' ? 1000 : 0,
+    slowStopMs: inside === 'rest' ? 3000 : 0,
   }
 }

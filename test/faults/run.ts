@@ -4,12 +4,14 @@ import { nameOf } from './matrix.ts'
 import { tableOf, writeReport } from './report.ts'
 import { type Outcome, runCase } from './run-case.ts'
 import { fullMatrix, randomCases } from './selection.ts'
+import { spread } from './spread.ts'
 
 const { values } = parseArgs({
   options: {
     random: { type: 'string' },
     seed: { type: 'string' },
     only: { type: 'string', default: '' },
+    spread: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -17,7 +19,8 @@ const { values } = parseArgs({
 
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed)
 if (values.random) process.stdout.write(`seed ${seed}\n`)
-const cases = (values.random ? randomCases(Number(values.random), seed) : fullMatrix()).filter((one) =>
+const drawn = values.random ? randomCases(Number(values.random), seed) : undefined
+const cases = (drawn ?? (values.spread ? spread() : fullMatrix())).filter((one) =>
   new RegExp(values.only).test(nameOf(one)),
 )
 if (values.list) {
@@ -26,9 +29,14 @@ if (values.list) {
   process.exit()
 }
 
+let isWanted = true
+process.once('SIGINT', () => {
+  isWanted = false
+})
 const lab = await openBench()
 const outcomes: Outcome[] = []
 for (const [index, one] of cases.entries()) {
+  if (!isWanted) break
   const outcome = await runCase(lab, one)
   outcomes.push(outcome)
   const verdict = outcome.problems.length === 0 ? 'ok  ' : 'FAIL'

@@ -6,23 +6,30 @@ const warmDirect: Way = { mode: 'warm', path: 'direct' }
 const daemons: readonly FaultName[] = ['source-daemon', 'target-daemon']
 const agents: readonly FaultName[] = ['source-agent', 'target-agent']
 
-/** Moments in a step of which everything that could go wrong is tried in every way of migrating. */
-const tender = ['agents/done', 'rest/inside', 'final-round/inside', 'start/inside', 'commit/commit']
+const isBoundary = ({ at }: Moment) => at !== 'done'
+const isInside = ({ at }: Moment) => at === 'inside'
+const isLong = ({ step }: Moment) => /^(agents|pre-copy|final-round|start|clean-up)$/.test(step)
+/** Moments at which everything that could go wrong is tried in every way of migrating. */
+const isTender = ({ step, at }: Moment) =>
+  ['agents/done', 'rest/inside', 'final-round/inside', 'start/inside', 'commit/commit'].includes(
+    `${step}/${at}`,
+  )
+const isCopying = ({ step, at }: Moment) => ['agents/done', 'final-round/inside'].includes(`${step}/${at}`)
 
 /** The whole matrix: the CLI killed everywhere, and each other fault wherever it finds another situation. */
 export function fullMatrix(): Case[] {
-  const isBoundary = ({ at }: Moment) => at !== 'done'
-  const isTender = ({ step, at }: Moment) => tender.includes(`${step}/${at}`)
-  const isLong = ({ step }: Moment) => /^(agents|pre-copy|final-round|start|clean-up)$/.test(step)
   return [
     ...combined(warmDirect, () => true, ['sigkill'], 'both'),
     ...combined(warmDirect, isBoundary, ['sigint', ...daemons]),
-    ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), [...agents, 'link', 'disk']),
     ...combined(warmDirect, isTender, ['sigint-twice']),
-    ...otherWays().flatMap((way) => combined(way, isTender, ['sigkill'], 'both')),
-    ...otherWays().flatMap((way) =>
-      combined(way, isTender, ['sigint', ...agents, ...daemons, 'link', 'disk']),
-    ),
+    ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), ['sigkill-twice']),
+    ...combined(warmDirect, (moment) => isBoundary(moment) && isLong(moment), [...agents, 'disk']),
+    ...combined(warmDirect, (moment) => isInside(moment) || isCopying(moment), ['link']),
+    ...otherWays().flatMap((way) => [
+      ...combined(way, isTender, ['sigkill'], 'both'),
+      ...combined(way, isTender, ['sigint', ...daemons]),
+      ...combined(way, isCopying, [...agents, 'link', 'disk']),
+    ]),
   ]
 }
 

@@ -51,8 +51,13 @@ export async function startWorkload(
   })
   await lab.alpha.containers.start(id)
   const client = new RecordClient([lab.alphaFacts.address, lab.betaFacts.address], port)
-  await client.hear(5)
-  return client
+  try {
+    await client.hear(5)
+    return client
+  } catch (error) {
+    await client.stop()
+    throw error
+  }
 }
 
 /** What is wrong with the records in the copy that runs on an engine: on each of the three kinds of storage. */

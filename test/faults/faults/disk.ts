@@ -14,15 +14,15 @@ export const disk: Fault = {
   title: 'target disk full',
   async prepare({ betaFacts }) {
     await inEngine(betaFacts, 'mount', '-t', 'tmpfs', '-o', `size=${size},mode=701`, 'volumes', volumes)
-    return async () => {
-      await inEngine(betaFacts, 'umount', '-l', volumes)
-    }
   },
-  async inject({ lab: { betaFacts } }) {
+  async strike({ lab: { betaFacts } }) {
     const fill = `head -c 1G /dev/zero > ${ballast} 2> /dev/null; test -s ${ballast}`
     await inEngine(betaFacts, 'sh', '-c', fill)
-    return async () => {
-      await inEngine(betaFacts, 'rm', '-f', ballast)
-    }
+  },
+  async lift({ betaFacts }) {
+    await inEngine(betaFacts, 'rm', '-f', ballast)
+  },
+  async putBack({ betaFacts }) {
+    await inEngine(betaFacts, 'sh', '-c', `! mountpoint -q ${volumes} || umount ${volumes}`)
   },
 }

@@ -13,12 +13,15 @@ export interface Scene {
 export interface Fault {
   /** For people. */
   title: string
-  /** Whether the command goes on by itself after it, or has been killed. */
+  /** Whether the command is killed by it, and does nothing more. */
   kills?: boolean
-  /** Prepares the engines before the migration; gives how to put that back. */
-  prepare?(lab: Lab): Promise<() => Promise<void>>
-  /** Strikes; gives how to lift it, which must be safe however far things have come. */
-  inject(scene: Scene): Promise<() => Promise<void>>
+  /** Whether the command that is given then is killed too, once. */
+  killsRecovery?: boolean
+  /** Changes the engines before the migration, where that is needed to strike later. */
+  prepare?(lab: Lab): Promise<void>
+  strike(scene: Scene): Promise<void>
+  /** Ends what `strike` did. Safe at any time, also where nothing had struck. */
+  lift?(lab: Lab): Promise<void>
+  /** Ends what `prepare` did, on engines that nothing of a case is left on. Safe at any time. */
+  putBack?(lab: Lab): Promise<void>
 }
-
-export const nothingToLift = async () => {}

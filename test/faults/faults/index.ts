@@ -3,11 +3,12 @@ import { sourceDaemon, targetDaemon } from './daemons.ts'
 import { disk } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { link } from './link.ts'
-import { sigint, sigintTwice, sigkill } from './signals.ts'
+import { sigint, sigintTwice, sigkill, sigkillTwice } from './signals.ts'
 
 /** Every fault by the name that the matrix and its table use. */
 export const faults = {
   sigkill,
+  'sigkill-twice': sigkillTwice,
   sigint,
   'sigint-twice': sigintTwice,
   'source-agent': sourceAgent,

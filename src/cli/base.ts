@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline/promises'
 import { Command, Flags } from '@oclif/core'
 import { Chalk, type ChalkInstance } from 'chalk'
+import { readJournal } from '../migrate/journal.ts'
+import { type MigrationSummary, summaryOf } from '../migrate/recovery/summary.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type ErrorReport, reportOf } from './error-report.ts'
@@ -56,7 +58,7 @@ export abstract class BaseCommand extends Command {
     migration: () => string | undefined = () => undefined,
   ): Promise<T> {
     const interrupt = (signal: NodeJS.Signals) => {
-      if (this.#interrupt.signal.aborted) return this.#leave(signal, migration())
+      if (this.#interrupt.signal.aborted) return void this.#leave(signal, migration())
       const message = `${signal}: stopping and putting everything back. Once more leaves it as it is.`
       this.report({ type: 'warning', code: 'interrupted', message })
       this.#interrupt.abort(signal)
@@ -73,22 +75,13 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Ends the process at once. The journal and the lock say what was going on. */
-  #leave(signal: NodeJS.Signals, migration: string | undefined): void {
-    const error = migration
-      ? new WherryError(
-          'left-unfinished',
-          exitCodes.needsUser,
-          `${signal} again: migration ${migration} was left as it is.`,
-          {
-            suggestions: [
-              `Put the source back: wherry migration rollback ${migration}`,
-              `Or go on: wherry migration resume ${migration}`,
-            ],
-            data: { migration },
-          },
-        )
+  async #leave(signal: NodeJS.Signals, migration: string | undefined): Promise<never> {
+    const content = migration ? await readJournal(migration) : undefined
+    const error = content
+      ? leftUnfinished(signal, summaryOf(content))
       : new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.')
-    void this.catch(error).then(() => process.exit(error.exitCode))
+    await this.catch(error)
+    process.exit(error.exitCode)
   }
 
   /**
@@ -135,4 +128,16 @@ export abstract class BaseCommand extends Command {
     if (index < 0) return 'auto'
     return this.argv[index]?.split('=')[1] ?? this.argv[index + 1] ?? 'auto'
   }
+}
+
+function leftUnfinished(
+  signal: NodeJS.Signals,
+  { id, containers, source, target, step, next }: MigrationSummary,
+): WherryError {
+  return new WherryError(
+    'left-unfinished',
+    exitCodes.needsUser,
+    `${signal} again: migration ${id} of ${containers.join(', ')} from ${source} to ${target} was left as it is, at "${step}".`,
+    { suggestions: next, data: { migration: id, step } },
+  )
 }

@@ -92,10 +92,10 @@ async function vital(
   }
 }
 
-function whatToDo({ plan, source, target }: Run): string[] {
+function whatToDo({ plan, source, target, state }: Run): string[] {
   return [
     `When both engines answer, put the source back: wherry migration rollback ${plan.id}`,
-    `Or go on with the move: wherry migration resume ${plan.id}`,
+    ...(state.rollingBack ? [] : [`Or go on with the move: wherry migration resume ${plan.id}`]),
     `See what is there: ${dockerFor(source.name)} ps -a; ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
     'Never start a container by hand on one engine before you have made sure that it does not run on the other.',
   ]

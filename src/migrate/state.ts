@@ -7,6 +7,8 @@ export interface MigrationState {
   committed: boolean
   /** Steps that were begun and not undone: what a rollback has to look at. */
   begun: Set<string>
+  /** Whether containers were being stopped when the journal ends: an engine may be at it still. */
+  isResting: boolean
   /** Whether it was being rolled back when the journal ends. */
   rollingBack: boolean
   /** Whether what the target's copy wrote is on the source again. */
@@ -26,6 +28,7 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
     status: 'unfinished',
     committed: false,
     begun: new Set(),
+    isResting: false,
     rollingBack: false,
     carriedBack: false,
     finalRoundDone: false,
@@ -52,10 +55,13 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
       state.begun.add(record.step)
       if (record.step === 'start') state.carriedBack = false
       // What rests may have been started again since: an earlier final round counts no more.
-      if (record.step === 'rest') state.finalRoundDone = false
+      if (record.step !== 'rest') return
+      state.finalRoundDone = false
+      state.isResting = true
       return
     case 'done':
       if (record.step === 'carry-back') state.carriedBack = true
+      if (record.step === 'rest') state.isResting = false
       if (record.step !== 'final-round') return
       state.finalRoundDone = true
       state.finalDigests = digestsIn(record.data)
@@ -65,6 +71,7 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
       return
     case 'undone':
       state.begun.delete(record.step)
+      if (record.step === 'rest') state.isResting = false
       return
     case 'commit':
       state.committed = true

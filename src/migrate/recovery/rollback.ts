@@ -123,7 +123,10 @@ async function look(run: Run): Promise<void> {
   for (const { sourceId, restartPolicy } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
     const isFenced = now && now.HostConfig.RestartPolicy?.Name !== restartPolicy.Name
-    if (isFenced || now?.State.Paused) for (const { name } of [fence, bringToRest]) state.begun.add(name)
+    if (!isFenced && !now?.State.Paused) continue
+    // A journal that lost its end cannot say whether the stop had ended.
+    if (!state.begun.has(bringToRest.name)) state.isResting = true
+    for (const { name } of [fence, bringToRest]) state.begun.add(name)
   }
 }
 

@@ -1,8 +1,9 @@
 import { keepHostDirectories } from '../../launch/host-directories.ts'
+import type { ContainerPlan } from '../../model/plan.ts'
 import { assertAllRun } from '../health.ts'
-import type { Step } from '../run.ts'
+import type { Run, Step } from '../run.ts'
 import { removeAgents } from './agents.ts'
-import { assertAtRest } from './rest.ts'
+import { assertAtRest, runningStages } from './rest.ts'
 
 /** The commit point: both sides hold the same data, the target serves, the source is fenced. */
 export const commit: Step = {
@@ -18,12 +19,34 @@ export const commit: Step = {
 /** Gives the target copies the restart policies that the source copies had. */
 export const restorePolicies: Step = {
   name: 'restart-policies',
-  async do({ plan, target }) {
+  async do(run) {
+    const { plan, target } = run
     for (const { name, restartPolicy, manifest } of plan.containers) {
       if (!manifest.hostConfig.AutoRemove) await target.containers.setRestartPolicy(name, restartPolicy)
     }
+    for (const stage of runningStages(plan)) {
+      for (const container of stage) await keepRunning(run, container)
+    }
     return undefined
   },
+}
+
+/** A copy that ended before it had its policy, perhaps with its engine, was not started again by it. */
+async function keepRunning({ target, report }: Run, { name, restartPolicy }: ContainerPlan): Promise<void> {
+  const now = await target.containers.inspect(name)
+  if (!now || now.State.Running) return
+  const { ExitCode } = now.State
+  const isWanted = ['always', 'unless-stopped'].includes(restartPolicy.Name)
+  if (isWanted || (restartPolicy.Name === 'on-failure' && ExitCode !== 0)) {
+    report({
+      type: 'note',
+      message: `${name} had ended on ${target.name}: starting it as its restart policy says`,
+    })
+    await target.containers.start(name)
+  } else {
+    const message = `${name} has ended on ${target.name} since the commit, with exit code ${ExitCode}.`
+    report({ type: 'warning', code: 'target-ended', message })
+  }
 }
 
 /** Takes wherry's own helpers away. */

@@ -56,12 +56,19 @@ async function startAgain(run: Run): Promise<void> {
   for (const container of runningStages(run.plan).flat()) {
     if (!there.includes(container)) continue
     const { sourceId, name } = container
+    if (run.isResumed && run.state.isResting) await letStopEnd(run.source, container)
     const now = await run.source.containers.inspect(sourceId)
     if (now?.State.Paused) await run.source.containers.unpause(sourceId)
     else if (!now?.State.Running) await run.source.containers.start(sourceId)
     else continue
     run.report({ type: 'note', message: `${name} runs on ${run.source.name} again` })
   }
+}
+
+/** A stop that a dead run asked for may still be on its way: it would end what was found running. Asking again waits for it. */
+async function letStopEnd(source: Engine, { sourceId, rest, manifest }: ContainerPlan): Promise<void> {
+  if (rest === 'freeze') return
+  await source.containers.stop(sourceId, { timeoutSeconds: manifest.config.StopTimeout ?? 0 })
 }
 
 /** The containers that are still on the source. */

@@ -31,9 +31,15 @@ export class RunningCommand {
   readonly #child: ChildProcess
   readonly #reached: Promise<boolean>
 
-  constructor(args: readonly string[], stateDirectory: string, point?: PausePoint) {
+  constructor(
+    args: readonly string[],
+    stateDirectory: string,
+    point?: PausePoint,
+    environment: Record<string, string> = {},
+  ) {
     const env = {
       ...process.env,
+      ...environment,
       WHERRY_STATE_DIR: stateDirectory,
       WHERRY_PAUSE_AT: point?.record ?? '',
       WHERRY_PAUSE_STOPS: point?.stops ? '1' : '',

@@ -1,14 +1,16 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { migrationsDirectory } from '../../src/migrate/journal.ts'
 import { stateDirectory } from '../../src/platform/directories.ts'
+import { run } from '../../src/platform/process.ts'
 import { RunningCommand } from '../faults/command.ts'
 import { image } from './harness/configurations.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
-import { type Ended, migrate, wherry } from './harness/wherry.ts'
+import { type Ended, migrate, program, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -329,6 +331,49 @@ t.test('doctor --fix leaves a copy that has run, and a complete migration, alone
   t.equal((await wherry(['migration', 'resume', 't-ran', '--json'])).exitCode, 0)
   await assertOnlyOn(t, 'beta', 't-ran')
   await assertOnlyOn(t, 'beta', 't-moved')
+})
+
+t.test('a terminal that was closed: the migration is rolled back', async (t) => {
+  t.teardown(() => clear(lab))
+  const beta = await objectsOn(lab.beta)
+  await runCounter('t-terminal')
+  await docker('alpha', 'exec', 't-terminal', 'sh', '-c', 'head -c 60M /dev/urandom > /data/big')
+  const ended = await run('python3', [
+    fileURLToPath(new URL('./harness/closed-terminal.py', import.meta.url)),
+    'copying while it runs',
+    process.execPath,
+    program,
+    'migrate',
+    't-terminal',
+    ...fromTo,
+    '--limit-rate',
+    '1M',
+  ])
+  t.equal(ended.stdout.trim(), '130', ended.stderr)
+  await assertOnlyOn(t, 'alpha', 't-terminal')
+  await assertCounts(t, 'alpha', 't-terminal')
+  t.strictSame(await objectsOn(lab.beta), beta)
+})
+
+t.test('an ssh login that is cut: the source is put back over a new one', async (t) => {
+  t.teardown(() => clear(lab))
+  const beta = await objectsOn(lab.beta)
+  await runCounter('t-cut-off')
+  const env = { WHERRY_SSH_COMMAND: lab.alphaFacts.sshCommand }
+  const { ssh: from } = lab.alphaFacts
+  for (const record of ['pre-copy/intent', 'rest/done']) {
+    const words = ['migrate', 't-cut-off', '--from', from, '--to', lab.betaFacts.ssh]
+    const command = new RunningCommand(words, stateDirectory(), { record, stops: true }, env)
+    t.ok(await command.reached())
+    // Every ssh that the command started, the logins too.
+    await run('pkill', ['-KILL', '-P', String(command.pid), 'ssh'])
+    command.goOn()
+    const { exitCode, json } = await command.ended
+    t.equal(exitCode, 4, JSON.stringify(json))
+    await assertOnlyOn(t, 'alpha', 't-cut-off')
+    await assertCounts(t, 'alpha', 't-cut-off')
+    t.strictSame(await objectsOn(lab.beta), beta)
+  }
 })
 
 t.test('an engine that is gone for good: what can still run, runs', async (t) => {

@@ -10,7 +10,7 @@ import {
   readJournal,
 } from '../../../src/migrate/journal.ts'
 import { stepsOf } from '../../../src/migrate/procedure.ts'
-import { stateOf } from '../../../src/migrate/state.ts'
+import { hasEverything, stateOf } from '../../../src/migrate/state.ts'
 import type { Plan } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
@@ -104,6 +104,10 @@ t.test('states along the way', async (t) => {
     finalDigests: { 'volume:v': 'd1' },
   })
   t.ok(before.begun.has('start'))
+  t.ok(hasEverything(before))
+  const resting = upTo((line) => line.includes('"intent","step":"rest"'))
+  t.match(resting, { isResting: true, finalRoundDone: false })
+  t.notOk(hasEverything(resting))
   const committed = upTo((line) => line.includes('"type":"commit"'))
   t.match(committed, { status: 'unfinished', committed: true })
   t.match(

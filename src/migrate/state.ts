@@ -11,6 +11,10 @@ export interface MigrationState {
   rollingBack: boolean
   /** Whether what the target's copy wrote is on the source again. */
   carriedBack: boolean
+  /** When the copies had been started whose data was carried back, by their ids. */
+  carriedBackFrom: Record<string, string>
+  /** A rollback has worked on it since the copies were started last: it may have stopped them. */
+  rollbackTried: boolean
   /** The trees' digests after the final round, by tree; empty before it. */
   finalDigests: Record<string, string>
   /** What was left on an engine that did not answer. */
@@ -27,11 +31,18 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
     begun: new Set(),
     rollingBack: false,
     carriedBack: false,
+    carriedBackFrom: {},
+    rollbackTried: false,
     finalDigests: {},
     left: [],
   }
   for (const record of records) takeRecord(state, record)
   return state
+}
+
+/** Whether everything had arrived on the target, compared, with the source at rest. */
+export function isComplete({ finalDigests }: MigrationState): boolean {
+  return Object.keys(finalDigests).length > 0
 }
 
 /** Brings a state up to date with one more record. */
@@ -40,13 +51,20 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
     case 'process':
       state.process = { pid: record.pid, host: record.host }
       state.status = 'unfinished'
+      if (record.command === 'rollback') state.rollbackTried = true
       return
     case 'intent':
       state.begun.add(record.step)
-      if (record.step === 'start') state.carriedBack = false
+      if (record.step === 'start') {
+        state.carriedBack = false
+        state.rollbackTried = false
+      }
       return
     case 'done':
-      if (record.step === 'carry-back') state.carriedBack = true
+      if (record.step === 'carry-back') {
+        state.carriedBack = true
+        state.carriedBackFrom = (record.data?.started ?? {}) as Record<string, string>
+      }
       if (record.step === 'final-round') state.finalDigests = digestsIn(record.data)
       return
     case 'undo-intent':

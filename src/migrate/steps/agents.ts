@@ -62,7 +62,8 @@ export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise
   const callOff = () => {
     for (const { agent } of ends) agent.client.request('abort', { reason: 'interrupted' }).catch(() => {})
   }
-  run.signal.addEventListener('abort', callOff, { once: true })
+  // Carrying back is itself a part of putting things back.
+  if (forth) run.signal.addEventListener('abort', callOff, { once: true })
   const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
   return { sender: from.agent, receiver: to.agent, link, trees }
 }

@@ -1,16 +1,20 @@
 import type { Engine } from '../../engine/engine.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { complete, withJournal } from '../complete.ts'
-import { Journal, type JournalContent } from '../journal.ts'
+import type { JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
 import type { MigrateResult } from '../result.ts'
+import { goneFromSource } from '../rollback.ts'
 import { newRun, type Run } from '../run.ts'
-import { stateOf } from '../state.ts'
+import { isComplete, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
+import { assertNotMovedOn } from './moved-on.ts'
+import { openJournal } from './open-journal.ts'
 
 export interface ResumeRequest {
   content: JournalContent
@@ -32,11 +36,14 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const state = stateOf(records)
   assertCanResume(plan, state)
   assertSameEngines(plan, source, target)
-  const locks = await takeOver(source, plan)
-  const run = newRun({ ...request, plan, locks, state, isResumed: true })
+  const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
+  await assertNotMovedOn(looking, content)
+  // An engine may have lost the image since, or have that of another version of wherry.
+  await ensureAgentImage(source, [target], request.report)
+  const run: Run = { ...looking, locks: await takeOver(source, plan) }
   return withJournal(
     run,
-    () => Journal.reopen(plan.id, 'resume'),
+    () => openJournal(content, 'resume'),
     async (journal) => {
       return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
@@ -45,10 +52,21 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
 
 /** Where to go on: undefined means from the front, where each step finds what it has done already. */
 async function firstStepLeft(run: Run): Promise<string | undefined> {
-  if (run.state.committed) return restorePolicies.name
-  // From its start on the copy holds the newest data: to copy once more would write over it.
+  const { plan, state } = run
   const copies = await targetCopies(run)
-  return copies.some(everStarted) ? startTarget.name : undefined
+  if (state.committed) {
+    // A rollback that did not come to its end may have stopped them.
+    const atRest = copies.filter(({ State }) => !State.Running || State.Paused)
+    const stopped = plan.containers.some(
+      ({ name, wasRunning }) => wasRunning && atRest.some(({ Name }) => Name === `/${name}`),
+    )
+    return state.rollbackTried && stopped ? startTarget.name : restorePolicies.name
+  }
+  // From its start on the copy holds the newest data: to copy once more would write over it.
+  if (copies.some(everStarted)) return startTarget.name
+  // Somebody removed the source after everything had arrived.
+  const hasAll = isComplete(state) && copies.length === plan.containers.length
+  return hasAll && (await goneFromSource(run)).length > 0 ? startTarget.name : undefined
 }
 
 function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnType<typeof stateOf>): void {

@@ -94,8 +94,11 @@ export abstract class BaseCommand extends Command {
     if (canAsk) {
       this.endProgress()
       const terminal = createInterface({ input: process.stdin, output: process.stderr })
-      const answer = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())
-      if (/^y(es)?$/i.test(answer.trim())) return
+      // Ctrl-C and Ctrl-D close it, and would leave the question waiting for ever.
+      const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
+      const answer = terminal.question(`${question} [y/N] `, { signal: this.interrupted }).catch(() => '')
+      const said = await Promise.race([answer, closed]).finally(() => terminal.close())
+      if (/^y(es)?$/i.test(said.trim())) return
     }
     throw new WherryError('not-confirmed', exitCodes.refused, canAsk ? 'Nothing was changed.' : question, {
       suggestions: canAsk ? [] : ['To say yes: --yes'],

@@ -5,6 +5,7 @@ import { type Examination, examine } from '../doctor/examine.ts'
 import { connectEngine } from '../engine/connect.ts'
 import type { Engine } from '../engine/engine.ts'
 import { findLeftovers, fixLeftover, type Leftover } from '../migrate/recovery/leftovers.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 
 export default class Doctor extends BaseCommand {
   static override summary = 'Show what engines can and cannot do for wherry, and the fix for each.'
@@ -58,11 +59,27 @@ export default class Doctor extends BaseCommand {
     const fixable = leftovers.filter(({ fix }) => fix !== undefined)
     if (fixable.length === 0) return []
     await this.confirm('Take this away?', yes)
-    return this.interruptible(async () => {
-      for (const leftover of fixable) await fixLeftover(leftover, engines, this.report, this.interrupted)
-      this.endProgress()
-      for (const { migration } of fixable) this.log(`${this.colours.green('✔')} ${migration}: done`)
-      return fixable.map(({ migration }) => migration)
-    })
+    let current: string | undefined
+    return this.interruptible(
+      async () => {
+        const fixed: string[] = []
+        for (const leftover of fixable) {
+          // The first signal lets the one in hand come to its end.
+          if (this.interrupted.aborted) {
+            const done = fixed.length > 0 ? `done before: ${fixed.join(', ')}` : 'nothing was changed'
+            throw new WherryError('interrupted', exitCodes.interrupted, `Interrupted; ${done}.`, {
+              data: { fixed },
+            })
+          }
+          current = leftover.migration
+          await fixLeftover(leftover, engines, this.report, this.interrupted)
+          fixed.push(leftover.migration)
+        }
+        this.endProgress()
+        for (const migration of fixed) this.log(`${this.colours.green('✔')} ${migration}: done`)
+        return fixed
+      },
+      () => current,
+    )
   }
 }

@@ -2,8 +2,9 @@ import type { ContainerDocument } from '../model/documents.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import { migrationLabel, roleLabel } from '../model/plan.ts'
 import type { Journal } from './journal.ts'
-import { type Run, record } from './run.ts'
+import { note, type Run } from './run.ts'
 import { openAgents, relearnTrees, removeAgents } from './steps/agents.ts'
+import { assertEnded } from './steps/frozen.ts'
 import { assertAtRest } from './steps/rest.ts'
 import { copyRound } from './steps/rounds.ts'
 
@@ -14,20 +15,22 @@ import { copyRound } from './steps/rounds.ts'
  * @throws WherryError `copy-gone` or `frozen-source` (exit 5) when it is for the user to decide.
  */
 export async function carryBack(run: Run, journal: Journal): Promise<void> {
-  if (run.state.carriedBack || run.discard) return
+  if (run.discard || (run.state.carriedBack && !(await hasRunSince(run)))) return
   const copies = await targetCopies(run)
   if (copies.length === 0 && (await sourceNeverRested(run))) return
   if (copies.length > 0 && !copies.some(everStarted)) return
   await assertAtRest(run)
   if (copies.length === 0) return assertNothingLost(run)
+  if (copies.length < run.plan.containers.length) throw copyGone(run)
   await bringCopiesToRest(run, copies)
   run.report({ type: 'phase', phase: 'carry-back', message: `looking for what ${run.target.name} wrote` })
   await removeAgents(run)
   const agents = await openAgents(run, 'back')
   run.agents = agents
-  if (!(await isAsAfterFinalRound(run))) {
-    await unfreeze(run)
-    await record(run, journal, { type: 'intent', step: 'carry-back' })
+  // Once it was begun the source is no longer as it was after the final round either.
+  if (run.state.begun.has('carry-back') || !(await isAsAfterFinalRound(run))) {
+    await unfreeze(run, copies)
+    await note(run, journal, { type: 'intent', step: 'carry-back' })
     await relearnTrees(agents)
     const { bytesSent } = await copyRound(run, true)
     run.report({
@@ -35,8 +38,11 @@ export async function carryBack(run: Run, journal: Journal): Promise<void> {
       message: `carried back to ${run.source.name} what was written on ${run.target.name}: ${bytesSent} bytes`,
     })
   }
+  await assertAtRest(run)
   await assertStillAtRest(run, copies)
-  await record(run, journal, { type: 'done', step: 'carry-back' })
+  const started = Object.fromEntries(copies.map(({ Id, State }) => [Id, State.StartedAt]))
+  // A journal that cannot be written must not keep both sides at rest: the work would only be repeated.
+  await note(run, journal, { type: 'done', step: 'carry-back', data: { started } })
   await removeAgents(run)
 }
 
@@ -51,6 +57,15 @@ export async function targetCopies({ plan, target }: Run): Promise<ContainerDocu
 /** Whether a container has ever run. Engines say year 1 when it has not. */
 export function everStarted({ State }: ContainerDocument): boolean {
   return Date.parse(State.StartedAt) > 0
+}
+
+/** Whether somebody has started a copy after what it wrote was carried back. */
+async function hasRunSince(run: Run): Promise<boolean> {
+  if (run.target.isAbsent) return false
+  const { carriedBackFrom } = run.state
+  return (await targetCopies(run)).some(
+    ({ Id, State }) => State.Running || State.StartedAt !== (carriedBackFrom[Id] ?? State.StartedAt),
+  )
 }
 
 /** Then no copy can have been started. */
@@ -77,15 +92,20 @@ async function assertNothingLost(run: Run): Promise<void> {
   if (!isUnchanged) throw copyGone(run)
 }
 
+/** Stops the copies. Those with --rm are frozen: stopped, they would vanish with what they wrote. */
 async function bringCopiesToRest({ target, plan }: Run, copies: ContainerDocument[]): Promise<void> {
   for (const { Id, HostConfig } of copies) {
     if (!HostConfig.AutoRemove)
       await target.containers.setRestartPolicy(Id, { Name: 'no', MaximumRetryCount: 0 })
   }
   // In the reverse order of their start, as on the source.
-  for (const { name } of plan.containers.toReversed()) {
-    const copy = copies.find(({ Name }) => Name === `/${name}`)
-    if (copy) await target.containers.stop(copy.Id)
+  const order = plan.containers.map(({ name }) => `/${name}`)
+  for (const { Id, HostConfig } of copies.toSorted((a, b) => order.indexOf(b.Name) - order.indexOf(a.Name))) {
+    if (!HostConfig.AutoRemove) await target.containers.stop(Id)
+    else {
+      const now = await target.containers.inspect(Id)
+      if (now && !isAtRest(now)) await target.containers.pause(Id)
+    }
   }
 }
 
@@ -102,19 +122,24 @@ async function isAsAfterFinalRound({ state, agents }: Run): Promise<boolean> {
 }
 
 /** A frozen process must not run on with data that changed beneath it. It ends as in a crash, which is what it was frozen for. */
-async function unfreeze({ plan, source }: Run): Promise<void> {
+async function unfreeze({ plan, source, target }: Run, copies: ContainerDocument[]): Promise<void> {
   for (const { sourceId, name, manifest } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
     if (!now?.State.Paused) continue
-    if (manifest.hostConfig.AutoRemove) throw frozenSource(plan.id, source.name, name)
+    if (manifest.hostConfig.AutoRemove) {
+      for (const { Id } of copies)
+        if ((await target.containers.inspect(Id))?.State.Paused) await target.containers.unpause(Id)
+      throw frozenSource(plan.id, source.name, name)
+    }
     await source.containers.kill(sourceId)
+    await assertEnded(source, sourceId)
   }
 }
 
 async function assertStillAtRest(run: Run, copies: ContainerDocument[]): Promise<void> {
   for (const { Id, Name, State } of copies) {
     const now = await run.target.containers.inspect(Id)
-    if (!now || (!now.State.Running && now.State.StartedAt === State.StartedAt)) continue
+    if (!now || (isAtRest(now) && now.State.StartedAt === State.StartedAt)) continue
     throw new WherryError(
       'copy-started-again',
       exitCodes.needsUser,
@@ -125,6 +150,10 @@ async function assertStillAtRest(run: Run, copies: ContainerDocument[]): Promise
       },
     )
   }
+}
+
+function isAtRest({ State }: ContainerDocument): boolean {
+  return !State.Running || State.Paused
 }
 
 function copyGone({ plan, target }: Run): WherryError {

@@ -1,4 +1,4 @@
-import { WherryError } from '../model/errors.ts'
+import { messageOf, WherryError } from '../model/errors.ts'
 import { execute } from './executor.ts'
 import type { Journal } from './journal.ts'
 import { releaseAll } from './locking.ts'
@@ -20,13 +20,14 @@ export async function withJournal<T>(
   try {
     journal = await open()
   } catch (error) {
-    // Nothing was begun.
-    await releaseAll(run.locks)
+    // Nothing was begun just now; but a migration that is half-way keeps its locks, and with them its plan.
+    const isHalfWay = run.isResumed && run.state.status === 'unfinished'
+    if (!isHalfWay) await releaseAll(run.locks).catch(() => {})
     throw error
   }
   try {
     const result = await action(journal)
-    if (run.left.length === 0) await patiently(run.report, () => releaseAll(run.locks))
+    if (run.left.length === 0) await giveUpLocks(run)
     return result
   } catch (error) {
     if (run.left.length === 0 && isRolledBack(error)) await releaseAll(run.locks).catch(() => {})
@@ -34,6 +35,15 @@ export async function withJournal<T>(
   } finally {
     await journal.close()
   }
+}
+
+/** What was done stands, also when the engine with the locks went away just then. */
+async function giveUpLocks({ report, locks, plan, state }: Run): Promise<void> {
+  await patiently(report, () => releaseAll(locks)).catch((error) => {
+    const verb = state.status === 'rolled-back' ? 'rollback' : 'resume'
+    const message = `The lock on ${plan.source.engine} is still there: ${messageOf(error)} To take it away: wherry migration ${verb} ${plan.id}`
+    report({ type: 'warning', code: 'lock-left', message })
+  })
 }
 
 /** Does the migration's steps, from the one named `first` on, and ends the journal. */

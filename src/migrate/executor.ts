@@ -26,7 +26,9 @@ export async function execute(
       await note(run, journal, { type: 'failed', step: step.name, message: messageOf(error) })
       if (isLockLost(error)) throw error
       if (run.state.committed) throw await unfinished(run, journal, step, error)
-      throw rolledBack(run, step, error, await rollBack(steps, run, journal, error))
+      // A signal that came while things were put back is not why they were.
+      const interrupted = run.signal.aborted
+      throw rolledBack(run, step, error, interrupted, await rollBack(steps, run, journal, error))
     }
   }
 }
@@ -59,8 +61,13 @@ async function unfinished(run: Run, journal: Journal, step: Step, error: unknown
   )
 }
 
-function rolledBack(run: Run, step: Step, error: unknown, { left, where }: RolledBack): WherryError {
-  const interrupted = run.signal.aborted
+function rolledBack(
+  run: Run,
+  step: Step,
+  error: unknown,
+  interrupted: boolean,
+  { left, where }: RolledBack,
+): WherryError {
   const code: ExitCode = interrupted
     ? exitCodes.interrupted
     : error instanceof WherryError && error.exitCode === exitCodes.notVerified

@@ -80,8 +80,15 @@ export class Journal {
   }
 
   async append(record: NewRecord): Promise<void> {
-    await this.#file.appendFile(`${JSON.stringify({ at: new Date().toISOString(), ...record })}\n`)
-    await this.#file.datasync()
+    const { size } = await this.#file.stat()
+    try {
+      await this.#file.appendFile(`${JSON.stringify({ at: new Date().toISOString(), ...record })}\n`)
+      await this.#file.datasync()
+    } catch (error) {
+      // Half a record would hide all that follow it.
+      await this.#file.truncate(size).catch(() => {})
+      throw error
+    }
   }
 
   async close(): Promise<void> {

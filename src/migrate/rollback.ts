@@ -1,9 +1,11 @@
+import type { ContainerDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import { carryBack } from './carry-back.ts'
 import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
 import { note, type Run, type Step } from './run.ts'
+import { isComplete } from './state.ts'
 
 /** How a rollback came out. */
 export interface RolledBack {
@@ -31,6 +33,7 @@ export async function rollBack(
   await vital(run, journal, 'lock', cause, async () => {
     for (const lock of run.locks) await lock.assertHeld()
   })
+  await vital(run, journal, 'source', cause, () => assertSomethingToGoBackTo(run))
   if (begun.has('start')) {
     await vital(run, journal, 'carry-back', cause, () => carryBack(run, journal))
   }
@@ -101,11 +104,41 @@ function whatToDo({ plan, source, target, state }: Run): string[] {
   ]
 }
 
+/** The names of containers that are no longer on the source. */
+export async function goneFromSource({ plan, source }: Run): Promise<string[]> {
+  const gone: string[] = []
+  for (const { sourceId, name } of plan.containers)
+    if (!(await source.containers.inspect(sourceId))) gone.push(name)
+  return gone
+}
+
+/** Where everything has arrived on the target and somebody removed the source, the target's is the only copy. */
+async function assertSomethingToGoBackTo(run: Run): Promise<void> {
+  const { plan, source, target, state } = run
+  if (state.rollingBack || !state.begun.has('rest') || !isComplete(state)) return
+  const gone = await goneFromSource(run)
+  if (gone.length === 0) return
+  throw new WherryError(
+    'source-gone',
+    exitCodes.needsUser,
+    `${gone.join(', ')} is no longer on ${source.name}: somebody removed it. What ${target.name} has stays.`,
+    {
+      suggestions: [`Go on with the move: wherry migration resume ${plan.id}`],
+      data: { migration: plan.id, gone },
+    },
+  )
+}
+
 async function whereNow({ plan, source }: Run): Promise<string> {
   const gone: string[] = []
   const stopped: string[] = []
   for (const { sourceId, name, wasRunning } of plan.containers) {
-    const now = await source.containers.inspect(sourceId).catch(() => undefined)
+    let now: ContainerDocument | undefined
+    try {
+      now = await source.containers.inspect(sourceId)
+    } catch (error) {
+      return `Everything was put back, but ${source.name} could not be asked how ${name} is now: ${messageOf(error)}`
+    }
     if (!now) gone.push(name)
     else if (wasRunning && !now.State.Running) stopped.push(name)
   }

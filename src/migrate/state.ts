@@ -14,6 +14,10 @@ export interface MigrationState {
   /** Whether what the target's copy wrote is on the source again. */
   carriedBack: boolean
   finalRoundDone: boolean
+  /** When the copies had been started whose data was carried back, by their ids. */
+  carriedBackFrom: Record<string, string>
+  /** A rollback has worked on it since the copies were started last: it may have stopped them. */
+  rollbackTried: boolean
   /** The trees' digests after the final round, by tree; empty before it. */
   finalDigests: Record<string, string>
   /** What was left on an engine that did not answer. */
@@ -32,6 +36,8 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
     rollingBack: false,
     carriedBack: false,
     finalRoundDone: false,
+    carriedBackFrom: {},
+    rollbackTried: false,
     finalDigests: {},
     left: [],
   }
@@ -39,9 +45,9 @@ export function stateOf(records: readonly JournalRecord[]): MigrationState {
   return state
 }
 
-/** Whether everything is on the target, compared, and the source was at rest when it was. */
-export function hasEverything({ finalRoundDone, rollingBack }: MigrationState): boolean {
-  return finalRoundDone && !rollingBack
+/** Whether everything had arrived on the target, compared, with the source at rest. */
+export function isComplete({ finalRoundDone }: MigrationState): boolean {
+  return finalRoundDone
 }
 
 /** Brings a state up to date with one more record. */
@@ -50,21 +56,14 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
     case 'process':
       state.process = { pid: record.pid, host: record.host }
       state.status = 'unfinished'
+      if (record.command === 'rollback') state.rollbackTried = true
       return
     case 'intent':
       state.begun.add(record.step)
-      if (record.step === 'start') state.carriedBack = false
-      // What rests may have been started again since: an earlier final round counts no more.
-      if (record.step !== 'rest') return
-      state.finalRoundDone = false
-      state.isResting = true
+      takeIntent(state, record.step)
       return
     case 'done':
-      if (record.step === 'carry-back') state.carriedBack = true
-      if (record.step === 'rest') state.isResting = false
-      if (record.step !== 'final-round') return
-      state.finalRoundDone = true
-      state.finalDigests = digestsIn(record.data)
+      takeDone(state, record)
       return
     case 'undo-intent':
       state.rollingBack = true
@@ -80,6 +79,31 @@ export function takeRecord(state: MigrationState, record: NewRecord): void {
       state.status = record.status === 'needs-user' ? 'unfinished' : record.status
       state.left = record.left ?? []
   }
+}
+
+function takeIntent(state: MigrationState, step: string): void {
+  if (step === 'start') {
+    state.carriedBack = false
+    state.rollbackTried = false
+  }
+  if (step !== 'rest') return
+  // What rests may have been started again since: an earlier final round counts no more.
+  state.finalRoundDone = false
+  state.isResting = true
+}
+
+function takeDone(
+  state: MigrationState,
+  { step, data }: { step: string; data?: Record<string, unknown> },
+): void {
+  if (step === 'rest') state.isResting = false
+  if (step === 'carry-back') {
+    state.carriedBack = true
+    state.carriedBackFrom = (data?.started ?? {}) as Record<string, string>
+  }
+  if (step !== 'final-round') return
+  state.finalRoundDone = true
+  state.finalDigests = digestsIn(data)
 }
 
 function digestsIn(data: Record<string, unknown> | undefined): Record<string, string> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { agentImageReference } from '../../src/launch/image.ts'
 import { migrationsDirectory } from '../../src/migrate/journal.ts'
 import { stateDirectory } from '../../src/platform/directories.ts'
 import { run } from '../../src/platform/process.ts'
@@ -166,6 +167,111 @@ t.test('a journal that lost its end is no danger: the engines are looked at', as
   }
 })
 
+t.test('without its journal a dead migration can also be gone on with', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-elsewhere')
+  const id = await killedAt('pre-copy/done', 't-elsewhere')
+  await rm(join(migrationsDirectory(), id), { recursive: true })
+  const ended = await wherry(['migration', 'resume', 't-elsewhere', '--from', 'wherry-alpha', '--json'])
+  t.equal(ended.exitCode, 0, ended.stdout)
+  await assertOnlyOn(t, 'beta', 't-elsewhere')
+  await assertCounts(t, 'beta', 't-elsewhere')
+})
+
+t.test('an engine that lost the agent image gets it again when a migration is taken back', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-pruned')
+  const id = await killedAt('pre-copy/done', 't-pruned')
+  await docker('alpha', 'container', 'prune', '--force')
+  await docker('alpha', 'image', 'rm', '--force', await agentImageReference())
+  const ended = await wherry(['migration', 'rollback', id, '--json'])
+  t.equal(ended.exitCode, 0, ended.stdout)
+  await assertOnlyOn(t, 'alpha', 't-pruned')
+})
+
+t.test(
+  'a source that was removed after everything had arrived: the copy on the target lives on',
+  async (t) => {
+    t.teardown(() => clear(lab))
+    await runCounter('t-only')
+    const id = await killedAt('final-round/done', 't-only')
+    await docker('alpha', 'container', 'prune', '--force')
+    const back = await wherry(['migration', 'rollback', id, '--json'])
+    t.strictSame(failed(back), { exitCode: 3, code: 'source-gone' })
+    const list = await wherry(['migration', 'list', '--json'])
+    t.match(list.json.migrations.at(-1), { id, status: 'interrupted', step: 'final-round' })
+    const ended = await wherry(['migration', 'resume', id, '--json'])
+    t.equal(ended.exitCode, 0, ended.stdout)
+    await assertOnlyOn(t, 'beta', 't-only')
+    await assertCounts(t, 'beta', 't-only')
+  },
+)
+
+t.test('a rollback after the commit that broke off: what is written afterwards is not lost', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-torn')
+  const { id } = await migrate(['t-torn'])
+  const back = new RunningCommand(['migration', 'rollback', id, '--yes'], stateDirectory(), {
+    record: 'carry-back/done',
+    stops: true,
+  })
+  t.ok(await back.reached())
+  back.kill('SIGKILL')
+  await back.ended
+  const ended = await wherry(['migration', 'resume', id, '--json'])
+  t.equal(ended.exitCode, 0, ended.stdout)
+  await assertOnlyOn(t, 'beta', 't-torn')
+  const written = await assertCounts(t, 'beta', 't-torn')
+  const again = await wherry(['migration', 'rollback', id, '--yes', '--json'])
+  t.equal(again.exitCode, 0, again.stdout)
+  t.ok((await assertCounts(t, 'alpha', 't-torn')) > written)
+  await assertOnlyOn(t, 'alpha', 't-torn')
+})
+
+t.test('a copy that was moved on is not brought back from where it was', async (t) => {
+  t.teardown(() => clear(lab))
+  await docker('alpha', 'run', '-d', '--name', 't-on', image, 'sleep', '1000')
+  const { id } = await migrate(['t-on'])
+  await docker('alpha', 'rename', 't-on', 't-old')
+  const on = ['migrate', 't-on', '--from', 'wherry-beta', '--to', 'wherry-alpha', '--json']
+  const second = await wherry(on)
+  t.equal(second.exitCode, 0, second.stdout)
+  for (const verb of ['rollback', 'resume']) {
+    const flags = verb === 'rollback' ? ['--yes', '--discard'] : []
+    const ended = await wherry(['migration', verb, id, ...flags, '--json'])
+    t.strictSame(failed(ended), { exitCode: 3, code: 'moved-on' })
+  }
+  t.notOk((await lab.alpha.containers.inspect('t-old'))?.State.Running)
+  t.equal((await lab.alpha.containers.inspect('t-on'))?.State.Running, true)
+})
+
+t.test('a copy with --rm is not ended by a rollback that cannot take it back', async (t) => {
+  t.teardown(() => clear(lab))
+  await docker(
+    'alpha',
+    'run',
+    '-d',
+    '--rm',
+    '--name',
+    't-vanish',
+    '-v',
+    't-vanish:/data',
+    image,
+    'sh',
+    '-c',
+    counter,
+  )
+  await sleep(500)
+  const { id } = await migrate(['t-vanish'])
+  const written = await assertCounts(t, 'beta', 't-vanish')
+  const back = await wherry(['migration', 'rollback', id, '--yes', '--json'])
+  t.strictSame(failed(back), { exitCode: 5, code: 'frozen-source' })
+  t.ok((await assertCounts(t, 'beta', 't-vanish')) > written)
+  const ended = await wherry(['migration', 'resume', id, '--json'])
+  t.equal(ended.exitCode, 0, ended.stdout)
+  await assertCounts(t, 'beta', 't-vanish')
+})
+
 t.test('what arrived before a crash is not sent again', async (t) => {
   t.teardown(() => clear(lab))
   await runCounter('t-big')
@@ -247,6 +353,19 @@ t.test('finish removes the fenced copy and its volumes, and nothing before it wa
     exitCode: 3,
     code: 'finished',
   })
+})
+
+t.test('finish leaves a volume alone that was made anew under the name', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-anew')
+  const { id } = await migrate(['t-anew'])
+  await docker('alpha', 'rm', 't-anew')
+  await docker('alpha', 'volume', 'rm', 't-anew')
+  await docker('alpha', 'run', '--rm', '-v', 't-anew:/data', image, 'touch', '/data/precious')
+  const ended = await wherry(['migration', 'finish', id, '--yes', '--json'])
+  t.equal(ended.exitCode, 0, ended.stdout)
+  t.match(ended.json, { removed: { containers: [], volumes: [] }, kept: ['t-anew'] })
+  t.ok(await lab.alpha.volumes.inspect('t-anew'))
 })
 
 t.test('a second Ctrl-C leaves the migration for resume, in one JSON document', async (t) => {

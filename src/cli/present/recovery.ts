@@ -26,7 +26,10 @@ export function describeFinish({ removed, kept }: FinishResult, colours: ChalkIn
   return [
     `${colours.green('✔')} removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`,
     ...removed.volumes.map((name) => `  volume ${name}`),
-    ...kept.map((name) => `  ${colours.yellow('!')} volume ${name} stays: another container uses it`),
+    ...kept.map(
+      (name) =>
+        `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or has made it anew`,
+    ),
   ].join('\n')
 }
 

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { findLocks } from '../../launch/lock.ts'
 import { EngineUnreachableError, RefusedError } from '../../model/errors.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
-import { hasEverything, stateOf } from '../state.ts'
+import { isComplete, stateOf } from '../state.ts'
 import { contentOfLock } from './rollback.ts'
 
 /** The two engines of a migration. */
@@ -40,9 +40,10 @@ export async function withEnginesForResume<T>(
   action: (engines: Engines) => Promise<T>,
 ): Promise<T> {
   const { plan, records } = content
-  const isComplete = hasEverything(stateOf(records))
+  const state = stateOf(records)
+  const canGoOn = isComplete(state) && !state.rollingBack
   await using source = await connectEngine(from).catch((error) => {
-    if (!(error instanceof EngineUnreachableError) || !isComplete) throw error
+    if (!(error instanceof EngineUnreachableError) || !canGoOn) throw error
     if (sourceIsDown) return absentEngine(from, plan.source.id, error)
     throw withAdvice(
       error,

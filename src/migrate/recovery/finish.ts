@@ -1,6 +1,7 @@
 import type { Engine } from '../../engine/engine.ts'
 import { hasStatus } from '../../engine/failures.ts'
-import { RefusedError } from '../../model/errors.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
+import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { targetCopies } from '../carry-back.ts'
@@ -9,6 +10,7 @@ import { Journal, type JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
 import { newRun, type Run } from '../run.ts'
 import { stateOf } from '../state.ts'
+import { assertNotMovedOn } from './moved-on.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface FinishRequest {
@@ -33,7 +35,7 @@ export interface FinishResult {
   id: string
   status: 'finished'
   removed: Removal
-  /** Volumes that stayed because another container uses them. */
+  /** Volumes that stayed because another container uses them, or may have made them anew. */
   kept: string[]
 }
 
@@ -48,16 +50,22 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
   assertCompleted(plan.id, state)
   assertSameEngines(plan, source, target)
   const run = newRun({ ...request, plan, locks: [], state })
-  await assertTargetCopies(run)
-  await confirm(await removalOf(plan, source))
+  await assertTargetCopies(run, content)
+  await confirm(await removalOf(run))
+  if (request.signal.aborted) {
+    throw new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing was removed.')
+  }
+  await ensureAgentImage(source, [target], request.report)
   const locks = await takeOver(source, plan)
   return withJournal(
     { ...run, locks },
     () => Journal.reopen(plan.id, 'finish'),
     async (journal) => {
+      // Again, with the lock: the answer may have taken a while.
       await assertTargetCopies(run)
+      const removal = await removalOf(run)
       await journal.append({ type: 'intent', step: 'finish' })
-      const result = await remove(plan, source)
+      const result = await remove(plan, source, removal)
       await journal.append({ type: 'end', status: 'finished' })
       return result
     },
@@ -74,10 +82,11 @@ function assertCompleted(id: string, { status, committed, begun }: ReturnType<ty
   })
 }
 
-async function assertTargetCopies(run: Run): Promise<void> {
+async function assertTargetCopies(run: Run, content?: JournalContent): Promise<void> {
   const copies = await targetCopies(run)
   const missing = run.plan.containers.filter(({ name }) => !copies.some(({ Name }) => Name === `/${name}`))
   if (missing.length === 0) return
+  if (content) await assertNotMovedOn(run, content)
   const names = missing.map(({ name }) => name).join(', ')
   throw new RefusedError(
     'copy-gone',
@@ -89,8 +98,9 @@ async function assertTargetCopies(run: Run): Promise<void> {
   )
 }
 
-async function removalOf(plan: Plan, source: Engine): Promise<Removal> {
+async function removalOf({ plan, source, state }: Run): Promise<Removal> {
   const containers: string[] = []
+  const mounted = new Set<string>()
   for (const { sourceId, name } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
     if (now?.State.Running && !now.State.Paused) {
@@ -103,18 +113,24 @@ async function removalOf(plan: Plan, source: Engine): Promise<Removal> {
       )
     }
     if (now) containers.push(name)
+    for (const { Name } of now?.Mounts ?? []) if (Name) mounted.add(Name)
   }
-  return { engine: source.name, containers, volumes: plan.volumes.map(({ name }) => name) }
+  // A volume that no fenced copy holds may be another one of that name; unless an earlier finish has removed the copy.
+  const volumes = plan.volumes
+    .map(({ name }) => name)
+    .filter((name) => mounted.has(name) || state.begun.has('finish'))
+  return { engine: source.name, containers, volumes }
 }
 
-async function remove(plan: Plan, source: Engine): Promise<FinishResult> {
+async function remove(plan: Plan, source: Engine, { containers, volumes }: Removal): Promise<FinishResult> {
   const removed: Removal = { engine: source.name, containers: [], volumes: [] }
-  const kept: string[] = []
+  const kept = plan.volumes.map(({ name }) => name).filter((name) => !volumes.includes(name))
   for (const { sourceId, name } of plan.containers) {
+    if (!containers.includes(name)) continue
     await source.containers.remove(sourceId, { volumes: true })
     removed.containers.push(name)
   }
-  for (const { name } of plan.volumes) {
+  for (const name of volumes) {
     try {
       await source.volumes.remove(name)
       removed.volumes.push(name)

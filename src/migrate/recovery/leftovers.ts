@@ -10,6 +10,7 @@ import { planIn } from '../plan-label.ts'
 import { newRun } from '../run.ts'
 import { findPieces, type Piece } from './pieces.ts'
 import { contentOfLock, rollBackMigration } from './rollback.ts'
+import { summaryOf } from './summary.ts'
 
 /** What a migration that nobody works on left on engines. */
 export interface Leftover {
@@ -37,7 +38,7 @@ export async function findLeftovers(engines: readonly Engine[], report: Report):
     const ours = pieces.filter(({ migration }) => migration === id)
     const owner = locks.find(({ lock }) => lock.migration === id)
     if (owner) leftovers.push(await halfWay(id, ours, owner.lock, owner.source, engines, report))
-    else leftovers.push(...endedHelpers(id, ours))
+    else leftovers.push(...(await withoutLock(id, ours)), ...endedHelpers(id, ours))
   }
   return leftovers
 }
@@ -58,7 +59,7 @@ export async function fixLeftover(
   for (const source of engines) {
     const lock = (await findLocks(source, migration))[0]
     const content = (await readJournal(migration)) ?? (lock && contentOfLock(lock))
-    if (!lock || !content) continue
+    if (!lock || !content || source.info.ID !== content.plan.source.id) continue
     await using target = await targetOf(content.plan, engines)
     await rollBackMigration({ content, source, target, targetIsDown: false, discard: false, report, signal })
   }
@@ -85,6 +86,15 @@ async function halfWay(
   } catch (error) {
     return { migration, pieces, message: `${what} (${messageOf(error)}): ${byHand}` }
   }
+}
+
+/** One that ended half-way, whose lock somebody removed or is on another engine, is known from its journal. */
+async function withoutLock(migration: string, pieces: Piece[]): Promise<Leftover[]> {
+  const content = await readJournal(migration)
+  if (!content || summaryOf(content).status !== 'interrupted') return []
+  const names = content.plan.containers.map(({ name }) => name).join(', ')
+  const byHand = `wherry migration resume ${migration}, or wherry migration rollback ${migration}`
+  return [{ migration, pieces, message: `migration ${migration} of ${names} ended half-way: ${byHand}` }]
 }
 
 /** A running agent has an owner, or ends by itself; what else has no lock belongs to a complete migration. */

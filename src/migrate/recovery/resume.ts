@@ -1,16 +1,21 @@
 import type { Engine } from '../../engine/engine.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
+import type { Lock } from '../../launch/lock.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { complete, withJournal } from '../complete.ts'
-import { Journal, type JournalContent } from '../journal.ts'
+import type { JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
 import type { MigrateResult } from '../result.ts'
+import { goneFromSource } from '../rollback.ts'
 import { newRun, type Run } from '../run.ts'
-import { stateOf } from '../state.ts'
+import { isComplete, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
+import { assertNotMovedOn } from './moved-on.ts'
+import { openJournal } from './open-journal.ts'
 
 export interface ResumeRequest {
   content: JournalContent
@@ -33,24 +38,41 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const state = stateOf(records)
   assertCanResume(plan, state)
   assertSameEngines(plan, source.isAbsent ? undefined : source, target)
-  const locks = source.isAbsent ? [] : await takeOver(source, plan)
-  const run = newRun({ ...request, plan, locks, state, isResumed: true })
+  const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
+  await assertNotMovedOn(looking, content)
+  const run: Run = { ...looking, locks: source.isAbsent ? [] : await takeOverWithImage(request) }
   return withJournal(
     run,
-    () => Journal.reopen(plan.id, 'resume'),
+    () => openJournal(content, 'resume'),
     async (journal) => {
       return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
   )
 }
 
+/** An engine may have lost the agents' image since, or have that of another version of wherry. */
+async function takeOverWithImage({ content, source, target, report }: ResumeRequest): Promise<Lock[]> {
+  await ensureAgentImage(source, [target], report)
+  return takeOver(source, content.plan)
+}
+
 /** Where to go on: undefined means from the front, where each step finds what it has done already. */
 async function firstStepLeft(run: Run): Promise<string | undefined> {
-  if (run.state.committed) return restorePolicies.name
-  // From its start on the copy holds the newest data: to copy once more would write over it.
+  const { plan, state } = run
   const copies = await targetCopies(run)
-  if (run.source.isAbsent) return startTarget.name
-  return copies.some(everStarted) ? startTarget.name : undefined
+  if (state.committed) {
+    // A rollback that did not come to its end may have stopped them.
+    const atRest = copies.filter(({ State }) => !State.Running || State.Paused)
+    const stopped = plan.containers.some(
+      ({ name, wasRunning }) => wasRunning && atRest.some(({ Name }) => Name === `/${name}`),
+    )
+    return state.rollbackTried && stopped ? startTarget.name : restorePolicies.name
+  }
+  // From its start on the copy holds the newest data: to copy once more would write over it.
+  if (copies.some(everStarted) || run.source.isAbsent) return startTarget.name
+  // Somebody removed the source after everything had arrived.
+  const hasAll = isComplete(state) && copies.length === plan.containers.length
+  return hasAll && (await goneFromSource(run)).length > 0 ? startTarget.name : undefined
 }
 
 function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnType<typeof stateOf>): void {

@@ -1,22 +1,25 @@
 import type { Engine } from '../../engine/engine.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
 import { type FoundLock, findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
-import { Journal, type JournalContent, readJournal } from '../journal.ts'
+import type { JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
 import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
 import { newRun, type Run } from '../run.ts'
-import { type MigrationState, stateOf } from '../state.ts'
+import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
 import { startTarget } from '../steps/start.ts'
 import { createVolumes } from '../steps/volumes.ts'
+import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
+import { openJournal } from './open-journal.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface RollbackRequest {
@@ -54,15 +57,18 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   const state = stateOf(content.records)
   assertSameEngines(plan, source, target.isAbsent ? undefined : target)
   assertCanRollBack(plan.id, state, (await findLocks(source, plan.id)).length > 0)
-  const locks = await takeOver(source, plan)
-  const run = newRun({ ...request, plan, locks, state, isResumed: true })
-  run.gaveUpWaiting = target.isAbsent
+  const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
+  await look(looking)
+  await assertSourceCopies(looking)
+  await assertNotMovedOn(looking, content)
+  await assertNotReplaced(looking)
+  // An engine may have lost the image since, or have that of another version of wherry.
+  await ensureAgentImage(source, target.isAbsent ? [] : [target], request.report)
+  const run: Run = { ...looking, locks: await takeOver(source, plan), gaveUpWaiting: target.isAbsent }
   return withJournal(
     run,
-    () => openJournal(content),
+    () => openJournal(content, 'rollback'),
     async (journal) => {
-      await look(run)
-      await assertSourceCopies(run)
       const steps = stepsOf(plan).map((step) =>
         targetIsDown && step.name === 'start' ? { ...step, isVital: false } : step,
       )
@@ -91,13 +97,6 @@ export function contentOfLock({ labels }: FoundLock): JournalContent | undefined
   return { plan, records: stepsOf(plan).map(({ name }) => ({ at, type: 'intent', step: name })) }
 }
 
-async function openJournal({ plan, records }: JournalContent): Promise<Journal> {
-  if (await readJournal(plan.id)) return Journal.reopen(plan.id, 'rollback')
-  const journal = await Journal.replace(plan, 'rollback')
-  for (const { at: _, ...record } of records) await journal.append(record)
-  return journal
-}
-
 function assertCanRollBack(id: string, { status, left }: MigrationState, isLocked: boolean): void {
   if (status === 'finished') {
     throw new RefusedError('finished', `Migration ${id} is finished: the copy on the source is gone.`, {
@@ -118,7 +117,9 @@ async function look(run: Run): Promise<void> {
   if (!target.isAbsent) {
     for (const { name } of [createNetworks, createVolumes, createContainers, startAgents])
       state.begun.add(name)
-    if ((await targetCopies(run)).some(everStarted)) state.begun.add(startTarget.name)
+    // Where a copy has run, the source had been brought to rest before.
+    if ((await targetCopies(run)).some(everStarted))
+      for (const { name } of [fence, bringToRest, startTarget]) state.begun.add(name)
   }
   for (const { sourceId, restartPolicy } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
@@ -130,9 +131,9 @@ async function look(run: Run): Promise<void> {
   }
 }
 
-/** Nothing is taken away from the target when there is nothing to put back. */
+/** Nothing is taken away from a target that has everything when there is nothing to put back. */
 async function assertSourceCopies({ plan, source, state }: Run): Promise<void> {
-  if (!state.begun.has(startTarget.name)) return
+  if (!state.begun.has(startTarget.name) && !isComplete(state)) return
   for (const { sourceId, name } of plan.containers) {
     if (await source.containers.inspect(sourceId)) continue
     throw new RefusedError('source-gone', `The fenced copy of ${name} is no longer on ${source.name}.`, {

@@ -62,7 +62,8 @@ export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise
   const callOff = () => {
     for (const { agent } of ends) agent.client.request('abort', { reason: 'interrupted' }).catch(() => {})
   }
-  run.signal.addEventListener('abort', callOff, { once: true })
+  // Carrying back is itself a part of putting things back.
+  if (forth) run.signal.addEventListener('abort', callOff, { once: true })
   const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
   return { sender: from.agent, receiver: to.agent, link, trees }
 }
@@ -76,10 +77,13 @@ export function relearnTrees({ sender, receiver, trees }: Agents): Promise<void>
 export async function removeAgents({ plan, source, target, agents }: Run): Promise<void> {
   agents?.sender.client.close()
   agents?.receiver.client.close()
-  const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=agent`]
-  for (const engine of [source, target].filter(({ isAbsent }) => !isAbsent)) {
-    for (const { Id } of await engine.containers.list({ labels })) await engine.containers.remove(Id)
-  }
+  for (const engine of [source, target]) if (!engine.isAbsent) await removeAgentsOn(engine, plan)
+}
+
+/** Takes a migration's agents off one engine: while they are there, they hold the volumes that they mount. */
+export async function removeAgentsOn(engine: Engine, { id }: Plan): Promise<void> {
+  const labels = [`${migrationLabel}=${id}`, `${roleLabel}=agent`]
+  for (const { Id } of await engine.containers.list({ labels })) await engine.containers.remove(Id)
 }
 
 function agentLabels({ id }: Plan): Record<string, string> {

@@ -1,5 +1,5 @@
 import { makeHostDirectories, removeHostDirectories } from '../../launch/host-directories.ts'
-import { agentImageReference, ensureAgentImage } from '../../launch/image.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
 import type { Step } from '../run.ts'
 
 /** Makes the directories that bind mounts are copied to; containers that mount them cannot be created without them. */
@@ -10,8 +10,9 @@ export const makeBindDirectories: Step = {
     const { reference } = await ensureAgentImage(target, [source], report)
     return { made: await makeHostDirectories(target, reference, plan.id, plan.bindDirectories) }
   },
-  async undo({ plan, target }) {
+  async undo({ plan, source, target, report }) {
     if (plan.bindDirectories.length === 0) return
-    await removeHostDirectories(target, await agentImageReference(), plan.id)
+    const { reference } = await ensureAgentImage(target, [source], report)
+    await removeHostDirectories(target, reference, plan.id)
   },
 }

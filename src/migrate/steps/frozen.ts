@@ -1,8 +1,9 @@
+import type { Engine } from '../../engine/engine.ts'
 import { startAgent } from '../../launch/agent.ts'
 import { agentImageReference } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type ContainerPlan, migrationLabel, type Plan, roleLabel } from '../../model/plan.ts'
-import type { Run, Step } from '../run.ts'
+import type { Step } from '../run.ts'
 
 /**
  * Kills the source copies that were frozen: one that is thawed would be a second writer. All their processes get the signal
@@ -25,7 +26,7 @@ export const endFrozen: Step = {
         await agent.client.request('kill', { container: sourceId })
         // Thaws what a kernel with version 1 of control groups keeps frozen although it is to die.
         await run.source.containers.kill(sourceId)
-        await assertEnded(run, sourceId)
+        await assertEnded(run.source, sourceId)
       }
     } finally {
       await agent.remove()
@@ -40,7 +41,8 @@ function killedAfterwards({ containers }: Plan): ContainerPlan[] {
   )
 }
 
-async function assertEnded({ source }: Run, id: string): Promise<void> {
+/** @throws WherryError `source-still-frozen` when a container that was killed is still there. */
+export async function assertEnded(source: Engine, id: string): Promise<void> {
   const now = await source.containers.inspect(id)
   if (!now?.State.Running) return
   throw new WherryError(

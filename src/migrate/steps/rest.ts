@@ -42,6 +42,7 @@ export const bringToRest: Step = {
       await allDone(stage.map((container) => rest(source, container)))
     }
     await assertAtRest(run)
+    await assertStillThere(run)
     await assertNotShared(run)
     run.times.restedMs = performance.now()
     return undefined
@@ -53,16 +54,23 @@ export const bringToRest: Step = {
 /** Lets the source copies run on, those first that others depend on. One that somebody removed cannot. */
 async function startAgain(run: Run): Promise<void> {
   const there = await present(run)
+  const failures: unknown[] = []
   for (const container of runningStages(run.plan).flat()) {
-    if (!there.includes(container)) continue
-    const { sourceId, name } = container
-    if (run.isResumed && run.state.isResting) await letStopEnd(run.source, container)
-    const now = await run.source.containers.inspect(sourceId)
-    if (now?.State.Paused) await run.source.containers.unpause(sourceId)
-    else if (!now?.State.Running) await run.source.containers.start(sourceId)
-    else continue
-    run.report({ type: 'note', message: `${name} runs on ${run.source.name} again` })
+    // One that cannot start is no reason to leave the others stopped.
+    if (there.includes(container)) await letRunAgain(run, container).catch((error) => failures.push(error))
   }
+  if (failures.length > 0) throw failures[0]
+}
+
+async function letRunAgain(run: Run, container: ContainerPlan): Promise<void> {
+  const { source, report } = run
+  const { sourceId, name } = container
+  if (run.isResumed && run.state.isResting) await letStopEnd(source, container)
+  const now = await source.containers.inspect(sourceId)
+  if (now?.State.Paused) await source.containers.unpause(sourceId)
+  else if (!now?.State.Running) await source.containers.start(sourceId)
+  else return
+  report({ type: 'note', message: `${name} runs on ${source.name} again` })
 }
 
 /** A stop that a dead run asked for may still be on its way: it would end what was found running. Asking again waits for it. */
@@ -96,6 +104,19 @@ async function rest({ containers }: Engine, { sourceId, rest, manifest }: Contai
   } catch {
     await containers.stop(sourceId, { timeoutSeconds })
   }
+}
+
+/** A container with --rm that ended by itself vanished, and its directories with it: there is nothing to move any more. */
+async function assertStillThere(run: Run): Promise<void> {
+  const there = await present(run)
+  const gone = run.plan.containers.filter((container) => !there.includes(container))
+  if (gone.length === 0) return
+  throw new WherryError(
+    'source-removed',
+    exitCodes.rolledBack,
+    `${gone.map(({ name }) => name).join(', ')} was removed on ${run.source.name} before it could be moved.`,
+    { suggestions: ['Find out who did it; a container with --rm does it itself when it ends.'] },
+  )
 }
 
 /** Waits for all requests, also when one of them fails: none may still be on its way when a rollback begins. */

@@ -80,6 +80,16 @@ t.test('a failure before the commit point undoes everything that was begun, newe
   t.match(records.at(-1), { type: 'end', status: 'rolled-back' })
 })
 
+t.test('a signal during the rollback is not taken for its reason', async (t) => {
+  const control = new AbortController()
+  const list = steps([], { fails: 'three' })
+  const second = list[1] as Step
+  list[1] = { ...second, undo: async () => control.abort() }
+  const { error } = await executed(list, control.signal)
+  t.equal(error?.exitCode, 4)
+  t.match(error?.message, /it broke/)
+})
+
 t.test('data that did not verify has its own exit code', async (t) => {
   const { error } = await executed(steps([], { fails: 'three', error: new NotVerifiedError('differs') }))
   t.equal(error?.exitCode, 8)

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -10,7 +10,7 @@ import {
   readJournal,
 } from '../../../src/migrate/journal.ts'
 import { stepsOf } from '../../../src/migrate/procedure.ts'
-import { hasEverything, stateOf } from '../../../src/migrate/state.ts'
+import { isComplete, stateOf } from '../../../src/migrate/state.ts'
 import type { Plan } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
@@ -104,10 +104,10 @@ t.test('states along the way', async (t) => {
     finalDigests: { 'volume:v': 'd1' },
   })
   t.ok(before.begun.has('start'))
-  t.ok(hasEverything(before))
+  t.ok(isComplete(before))
   const resting = upTo((line) => line.includes('"intent","step":"rest"'))
   t.match(resting, { isResting: true, finalRoundDone: false })
-  t.notOk(hasEverything(resting))
+  t.notOk(isComplete(resting))
   const committed = upTo((line) => line.includes('"type":"commit"'))
   t.match(committed, { status: 'unfinished', committed: true })
   t.match(
@@ -121,4 +121,43 @@ t.test('states along the way', async (t) => {
   const end = stateOf(lines.slice(1).map((line) => JSON.parse(line)))
   t.match(end, { status: 'rolled-back' })
   t.equal(end.begun.size, 0)
+})
+
+t.test('whether copies that were carried back have been stopped, and when they had started', async (t) => {
+  const records = (...list: NewRecord[]) => list.map((record) => ({ at: '', ...record }))
+  const tried: NewRecord[] = [
+    { type: 'commit' },
+    { type: 'process', command: 'rollback', pid: 1, host: 'h' },
+    { type: 'done', step: 'carry-back', data: { started: { c1: 'then' } } },
+  ]
+  t.match(stateOf(records(...tried)), {
+    rollbackTried: true,
+    carriedBack: true,
+    carriedBackFrom: { c1: 'then' },
+  })
+  const again: NewRecord[] = [{ type: 'process', command: 'resume', pid: 2, host: 'h' }]
+  t.match(stateOf(records(...tried, ...again)), { rollbackTried: true })
+  t.match(stateOf(records(...tried, ...again, { type: 'intent', step: 'start' })), {
+    rollbackTried: false,
+    carriedBack: false,
+  })
+})
+
+t.test('a record that could not be written whole hides none that follow', async (t) => {
+  const plan = { id: 'full', version: 1 } as unknown as Plan
+  const journal = await Journal.create(plan)
+  const file = await open(join(migrationsDirectory(), 'full', 'journal.jsonl'))
+  const prototype = Object.getPrototypeOf(file)
+  await file.close()
+  const { appendFile } = prototype
+  prototype.appendFile = async function (this: FileHandle, text: string) {
+    await appendFile.call(this, text.slice(0, 9))
+    throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  }
+  await t.rejects(journal.append({ type: 'intent', step: 'one' }), /no space/)
+  prototype.appendFile = appendFile
+  await journal.append({ type: 'intent', step: 'two' })
+  await journal.close()
+  const steps = (await readJournal('full'))?.records.map((record) => 'step' in record && record.step)
+  t.strictSame(steps, [false, 'two'])
 })

@@ -1,0 +1,9 @@
+import { Journal, type JournalContent, readJournal } from '../journal.ts'
+
+/** Opens a migration's journal to go on with it; one that was found by its lock gets a journal here. */
+export async function openJournal({ plan, records }: JournalContent, command: string): Promise<Journal> {
+  if (await readJournal(plan.id)) return Journal.reopen(plan.id, command)
+  const journal = await Journal.replace(plan, command)
+  for (const { at: _, ...record } of records) await journal.append(record)
+  return journal
+}

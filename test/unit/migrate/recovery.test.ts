@@ -1,0 +1,190 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Engine } from '../../../src/engine/engine.ts'
+import type { Lock } from '../../../src/launch/lock.ts'
+import { carryBack } from '../../../src/migrate/carry-back.ts'
+import { withJournal } from '../../../src/migrate/complete.ts'
+import { Journal, type JournalRecord, type NewRecord } from '../../../src/migrate/journal.ts'
+import { assertNotMovedOn, assertNotReplaced } from '../../../src/migrate/recovery/moved-on.ts'
+import { rollBack } from '../../../src/migrate/rollback.ts'
+import { newRun, type RunParts, type Step } from '../../../src/migrate/run.ts'
+import { stateOf } from '../../../src/migrate/state.ts'
+import { bringToRest } from '../../../src/migrate/steps/rest.ts'
+import type { WherryError } from '../../../src/model/errors.ts'
+import type { Plan } from '../../../src/model/plan.ts'
+
+process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
+
+interface Container {
+  Id: string
+  Name: string
+  State: { Running: boolean; Paused?: boolean; StartedAt?: string }
+  Config?: { Labels: Record<string, string> }
+}
+
+/** An engine with these containers, which notes what is started on it. */
+function engine(name: string, containers: Container[], started: string[] = []): Engine {
+  const get = (word: string) => containers.find(({ Id, Name }) => Id === word || Name === `/${word}`)
+  return {
+    name,
+    containers: {
+      inspect: async (word: string) => get(word),
+      list: async ({ labels = [] as string[] } = {}) =>
+        labels.includes('wherry.role=target') ? containers : [],
+      start: async (word: string) => {
+        if (word === 'stuck') throw new Error('its port is taken')
+        started.push(word)
+      },
+    },
+  } as unknown as Engine
+}
+
+function plan(id: string, createdAt = '2026-01-01'): Plan {
+  const container = { name: 'db', sourceId: 's1', wasRunning: true, stage: 0, manifest: { hostConfig: {} } }
+  return {
+    id,
+    version: 1,
+    createdAt,
+    source: { engine: 'a', id: 'A' },
+    target: { engine: 'b', id: 'B' },
+    containers: [container],
+    trees: [],
+  } as unknown as Plan
+}
+
+const dated = (...list: NewRecord[]): JournalRecord[] => list.map((record) => ({ at: '', ...record }))
+const complete: NewRecord[] = [
+  { type: 'intent', step: 'fence' },
+  { type: 'intent', step: 'rest' },
+  { type: 'done', step: 'final-round', data: { trees: [{ id: 'v', targetDigest: 'd' }] } },
+]
+const running: Container = { Id: 's1', Name: '/db', State: { Running: true } }
+const stopped: Container = { Id: 's1', Name: '/db', State: { Running: false, StartedAt: 'first' } }
+const copy: Container = {
+  Id: 't1',
+  Name: '/db',
+  State: { Running: false, StartedAt: '2026-01-01T01:00:00Z' },
+}
+
+function run(parts: Partial<RunParts>) {
+  return newRun({
+    plan: plan('m'),
+    source: engine('a', [stopped]),
+    target: engine('b', [copy]),
+    report: () => {},
+    signal: new AbortController().signal,
+    locks: [],
+    ...parts,
+  })
+}
+
+async function failure(action: Promise<unknown>): Promise<WherryError | undefined> {
+  return action.then(
+    () => undefined,
+    (error) => error,
+  )
+}
+
+t.test('what a copy wrote after it had been carried back is carried back again', async (t) => {
+  const done = { type: 'done', step: 'carry-back' } as const
+  const at = async (startedAt: string) => {
+    const state = stateOf(dated({ ...done, data: { started: { t1: startedAt } } }))
+    // A source that runs shows whether the work is begun: it is refused then.
+    const taken = run({ state, source: engine('a', [running]) })
+    return failure(carryBack(taken, {} as Journal))
+  }
+  t.equal(await at(copy.State.StartedAt ?? ''), undefined)
+  t.match(await at('2026-01-01T00:00:00Z'), { code: 'source-still-running' })
+})
+
+t.test('the only complete copy is not taken away when somebody removed the source', async (t) => {
+  const undone: string[] = []
+  const step: Step = {
+    name: 'rest',
+    do: async () => undefined,
+    undo: async () => void undone.push('rest'),
+  }
+  const journal = await Journal.create(plan('gone'))
+  const gone = run({ source: engine('a', []), state: stateOf(dated(...complete)) })
+  const error = await failure(rollBack([step], gone, journal, new Error('no')))
+  t.match(error, { code: 'source-gone', exitCode: 5 })
+  t.strictSame(undone, [])
+  await journal.close()
+})
+
+t.test('one that cannot start again is no reason to leave the others stopped', async (t) => {
+  const started: string[] = []
+  const source = engine(
+    'a',
+    [
+      { ...stopped, Id: 'stuck' },
+      { ...stopped, Id: 's2' },
+    ],
+    started,
+  )
+  const two = plan('two')
+  const [first] = two.containers
+  two.containers = [
+    { ...first, sourceId: 'stuck' },
+    { ...first, sourceId: 's2' },
+  ] as Plan['containers']
+  t.match(await failure(bringToRest.undo?.(run({ source, plan: two })) as Promise<void>), {
+    message: /port is taken/,
+  })
+  t.strictSame(started, ['s2'])
+})
+
+t.test('a journal that cannot be opened leaves the lock of a migration that is half-way', async (t) => {
+  for (const [isResumed, status, kept] of [
+    [true, 'unfinished', true],
+    [true, 'completed', false],
+    [false, 'unfinished', false],
+  ] as const) {
+    let released = false
+    const release = async () => {
+      released = true
+    }
+    const lock = { release } as unknown as Lock
+    const taken = run({ locks: [lock], isResumed, state: { ...stateOf([]), status } })
+    const open = async () => {
+      throw new Error('read-only file system')
+    }
+    t.match(await failure(withJournal(taken, open, async () => {})), { message: /read-only/ })
+    t.equal(released, !kept, `${status}, ${isResumed ? 'taken over' : 'new'}`)
+  }
+})
+
+t.test('what a later migration moved on is not taken back by the earlier one', async (t) => {
+  const earlier = { plan: plan('m'), records: dated({ type: 'intent', step: 'start' }) }
+  const later = { ...plan('n', '2026-02-01'), target: { engine: 'c', id: 'C' } }
+  later.containers = [{ ...later.containers[0], sourceId: 't1' }] as Plan['containers']
+  const journal = await Journal.create(later)
+  t.equal(await failure(assertNotMovedOn(run({}), earlier)), undefined, 'it has not begun')
+  await journal.append({ type: 'intent', step: 'fence' })
+  await journal.append({ type: 'commit' })
+  const error = await failure(assertNotMovedOn(run({}), earlier))
+  t.match(error, {
+    code: 'moved-on',
+    exitCode: 3,
+    suggestions: ['Take that one back first: wherry migration rollback n'],
+  })
+  const ids = { type: 'done', step: 'containers', data: { ids: { db: 't1' } } } as const
+  const removed = run({ target: engine('b', []) })
+  t.match(await failure(assertNotMovedOn(removed, { ...earlier, records: dated(ids) })), { code: 'moved-on' })
+  await journal.append({ type: 'end', status: 'rolled-back' })
+  t.equal(await failure(assertNotMovedOn(run({}), earlier)), undefined, 'it was taken back')
+  await journal.close()
+})
+
+t.test('a container that was made anew under the name of the copy is not overlooked', async (t) => {
+  const anew = (Labels: Record<string, string>) =>
+    engine('b', [{ Id: 'x', Name: '/db', State: { Running: true }, Config: { Labels } }])
+  const state = stateOf(dated({ type: 'intent', step: 'start' }))
+  t.match(await failure(assertNotReplaced(run({ state, target: anew({}) }))), { code: 'copy-replaced' })
+  t.equal(
+    await failure(assertNotReplaced(run({ state, target: anew({ 'wherry.migration': 'm' }) }))),
+    undefined,
+  )
+})

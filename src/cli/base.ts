@@ -65,8 +65,6 @@ export abstract class BaseCommand extends Command {
     }
     const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
     for (const signal of signals) process.on(signal, interrupt)
-    // A terminal that was closed must not end what is being put back.
-    process.stderr.on('error', () => {})
     try {
       return await action()
     } finally {

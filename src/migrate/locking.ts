@@ -49,14 +49,21 @@ export async function lockPlan(source: Engine, plan: Plan): Promise<Lock[]> {
  * @throws WherryError `locked` while the other run lives.
  */
 export async function takeOver(source: Engine, plan: Plan): Promise<Lock[]> {
-  for (const { sourceId } of plan.containers) {
-    const lock = await findLock(source, sourceId)
-    if (!lock) continue
-    // A newer migration of the same container is not ours to end.
-    if (lock.migration !== plan.id) throw lockedError(source, lock)
-    await removeDeadLock(source, lock)
-  }
+  for (const { sourceId } of plan.containers) await removeDead(source, sourceId, plan)
   return acquireAll(source, plan)
+}
+
+/**
+ * Locks the target's copies for a rollback, which takes them away: nobody may move them on meanwhile. These locks hold no plan.
+ * @throws WherryError `locked`
+ */
+export async function lockCopies(
+  target: Engine,
+  plan: Plan,
+  copies: readonly { id: string; name: string }[],
+): Promise<Lock[]> {
+  for (const { id } of copies) await removeDead(target, id, plan)
+  return acquire(target, plan.id, copies, {})
 }
 
 /** Gives all locks up. */
@@ -64,15 +71,30 @@ export async function releaseAll(locks: readonly Lock[]): Promise<void> {
   for (const lock of locks) await lock.release()
 }
 
-async function acquireAll(source: Engine, plan: Plan): Promise<Lock[]> {
+async function removeDead(engine: Engine, containerId: string, plan: Plan): Promise<void> {
+  const lock = await findLock(engine, containerId)
+  if (!lock) return
+  // A newer migration of the same container is not ours to end.
+  if (lock.migration !== plan.id) throw lockedError(engine, lock)
+  await removeDeadLock(engine, lock)
+}
+
+function acquireAll(source: Engine, plan: Plan): Promise<Lock[]> {
+  const containers = plan.containers.map(({ sourceId, name }) => ({ id: sourceId, name }))
+  return acquire(source, plan.id, containers, planLabels(plan))
+}
+
+async function acquire(
+  engine: Engine,
+  migration: string,
+  containers: readonly { id: string; name: string }[],
+  labels: Record<string, string>,
+): Promise<Lock[]> {
   const image = await agentImageReference()
   const locks: Lock[] = []
   try {
-    for (const { sourceId, name } of plan.containers) {
-      const container = { id: sourceId, name }
-      locks.push(
-        await Lock.acquire(source, { image, migration: plan.id, container, labels: planLabels(plan) }),
-      )
+    for (const container of containers) {
+      locks.push(await Lock.acquire(engine, { image, migration, container, labels }))
     }
     return locks
   } catch (error) {

@@ -36,7 +36,9 @@ export async function findLeftovers(engines: readonly Engine[], report: Report):
   const leftovers: Leftover[] = []
   for (const id of [...new Set(pieces.map(({ migration }) => migration))].sort()) {
     const ours = pieces.filter(({ migration }) => migration === id)
-    const owner = locks.find(({ lock }) => lock.migration === id)
+    const ofThis = locks.filter(({ lock }) => lock.migration === id)
+    // A rollback locks the target's copies too; only the source's lock holds the plan.
+    const owner = ofThis.find(({ lock }) => planIn(lock.labels)) ?? ofThis[0]
     if (owner) leftovers.push(await halfWay(id, ours, owner.lock, owner.source, engines, report))
     else leftovers.push(...(await withoutLock(id, ours)), ...endedHelpers(id, ours))
   }

@@ -1,12 +1,12 @@
 import type { Engine } from '../../engine/engine.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
-import { type FoundLock, findLocks } from '../../launch/lock.ts'
+import { type FoundLock, findLocks, type Lock } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
-import { takeOver } from '../locking.ts'
+import { lockCopies, releaseAll, takeOver } from '../locking.ts'
 import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
@@ -64,7 +64,7 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   await assertNotReplaced(looking)
   // An engine may have lost the image since, or have that of another version of wherry.
   await ensureAgentImage(source, target.isAbsent ? [] : [target], request.report)
-  const run: Run = { ...looking, locks: await takeOver(source, plan), gaveUpWaiting: target.isAbsent }
+  const run: Run = { ...looking, locks: await lockBothSides(looking), gaveUpWaiting: target.isAbsent }
   return withJournal(
     run,
     () => openJournal(content, 'rollback'),
@@ -87,6 +87,22 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
       }
     },
   )
+}
+
+/** The source's containers, and the copies that will be taken away: nobody may move those on meanwhile. */
+async function lockBothSides(run: Run): Promise<Lock[]> {
+  const { plan, source, target, report } = run
+  const locks = await takeOver(source, plan)
+  if (target.isAbsent) return locks
+  try {
+    const copies = (await targetCopies(run)).map(({ Id, Name }) => ({ id: Id, name: Name.slice(1) }))
+    if (copies.length > 0) await ensureAgentImage(target, [source], report)
+    return [...locks, ...(await lockCopies(target, plan, copies))]
+  } catch (error) {
+    // Those of a migration that is half-way stay, held by nobody: they hold its plan.
+    if (run.state.status !== 'unfinished') await releaseAll(locks).catch(() => {})
+    throw error
+  }
 }
 
 /** What a lock tells when the journal is gone: the plan. Every step may have been begun; the engines show which. */

@@ -82,8 +82,8 @@ export interface Requests {
   readCatalog: { params: { id: string; offset: number }; result: { data: string; isLast: boolean } }
   /** Gives an agent the catalog of the other, piece by piece: what the other side has. */
   writeCatalog: { params: { id: string; offset: number; data: string; isLast: boolean }; result: object }
-  /** Makes a running round or scan fail with `aborted`. */
-  abort: { params: { reason: string }; result: object }
+  /** Makes a running round or scan fail with `aborted`; `forGood`: also every one that would begin later. */
+  abort: { params: { reason: string; forGood?: boolean }; result: object }
 }
 
 export type RequestName = keyof Requests

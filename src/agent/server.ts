@@ -38,6 +38,7 @@ export class AgentServer {
   #listener: Listener | undefined
   #direct: DirectLink | undefined
   #round: SendRound | ReceiveRound | TreeScan | undefined
+  #calledOff: string | undefined
 
   /** `directory` is where catalogs are kept. */
   constructor(stream: FrameStream, directory: string) {
@@ -126,7 +127,8 @@ export class AgentServer {
       writeCatalogPiece(catalogPath(this.#directory, id), piece)
       return {}
     },
-    abort: ({ reason }) => {
+    abort: ({ reason, forGood }) => {
+      if (forGood) this.#calledOff = reason
       this.#round?.abort(reason)
       return {}
     },
@@ -140,6 +142,7 @@ export class AgentServer {
 
   async #run<T>(round: { run: () => Promise<T> } & (SendRound | ReceiveRound | TreeScan)): Promise<T> {
     if (this.#round) throw new AgentError('protocol', 'a round is running')
+    if (this.#calledOff !== undefined) throw new AgentError('aborted', this.#calledOff)
     this.#round = round
     try {
       return await round.run()

@@ -6,8 +6,12 @@ import { reportOf } from './error-report.ts'
 /** Runs one wherry command line and ends the process with its exit code. */
 export async function run(args: string[], root: string): Promise<never> {
   collectOften()
-  // Whoever reads may go away, such as `head` or a terminal: that must not end what is being put back.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  for (const stream of [process.stdout, process.stderr]) {
+    // Whoever reads may go away, such as `head` or a terminal: that must not end what is being put back. oclif's own listener
+    // throws at anything but a broken pipe.
+    stream.removeAllListeners('error')
+    stream.on('error', () => {})
+  }
   try {
     await runCommand(args, fileURLToPath(root))
   } catch (error) {

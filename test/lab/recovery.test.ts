@@ -371,9 +371,9 @@ t.test('finish leaves a volume alone that was made anew under the name', async (
 t.test('a second Ctrl-C leaves the migration for resume, in one JSON document', async (t) => {
   t.teardown(() => clear(lab))
   await runCounter('t-twice')
-  await docker('alpha', 'exec', 't-twice', 'sh', '-c', 'head -c 60M /dev/urandom > /data/big')
+  await docker('alpha', 'exec', 't-twice', 'sh', '-c', 'head -c 24M /dev/urandom > /data/big')
   const command = new RunningCommand(
-    ['migrate', 't-twice', ...fromTo, '--limit-rate', '1M'],
+    ['migrate', 't-twice', ...fromTo, '--limit-rate', '4M'],
     stateDirectory(),
     {
       record: 'pre-copy/intent',
@@ -456,7 +456,7 @@ t.test('a terminal that was closed: the migration is rolled back', async (t) => 
   t.teardown(() => clear(lab))
   const beta = await objectsOn(lab.beta)
   await runCounter('t-terminal')
-  await docker('alpha', 'exec', 't-terminal', 'sh', '-c', 'head -c 60M /dev/urandom > /data/big')
+  await docker('alpha', 'exec', 't-terminal', 'sh', '-c', 'head -c 24M /dev/urandom > /data/big')
   const ended = await run('python3', [
     fileURLToPath(new URL('./harness/closed-terminal.py', import.meta.url)),
     'copying while it runs',
@@ -466,7 +466,7 @@ t.test('a terminal that was closed: the migration is rolled back', async (t) => 
     't-terminal',
     ...fromTo,
     '--limit-rate',
-    '1M',
+    '4M',
   ])
   t.equal(ended.stdout.trim(), '130', ended.stderr)
   await assertOnlyOn(t, 'alpha', 't-terminal')

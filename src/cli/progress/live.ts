@@ -22,7 +22,7 @@ export function livePresenter(stream: NodeJS.WriteStream, colours: ChalkInstance
   let frame = 0
   const draw = () => {
     if (phase)
-      update(`${colours.cyan(frames[frame++ % frames.length])} ${liveLine(phase, stream.columns ?? 80)}`)
+      update(`${colours.cyan(frames[frame++ % frames.length])} ${liveLine(phase, stream.columns || 80)}`)
   }
   const persist = (line: string) => {
     update.clear()

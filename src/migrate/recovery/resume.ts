@@ -1,19 +1,17 @@
 import type { Engine } from '../../engine/engine.ts'
-import { ensureAgentImage } from '../../launch/image.ts'
-import type { Lock } from '../../launch/lock.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { complete, withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
-import { takeOver } from '../locking.ts'
 import type { MigrateResult } from '../result.ts'
 import { goneFromSource } from '../rollback.ts'
 import { newRun, type Run } from '../run.ts'
 import { isComplete, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
+import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn } from './moved-on.ts'
 import { openJournal } from './open-journal.ts'
 
@@ -40,7 +38,7 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   assertSameEngines(plan, source.isAbsent ? undefined : source, target)
   const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
   await assertNotMovedOn(looking, content)
-  const run: Run = { ...looking, locks: source.isAbsent ? [] : await takeOverWithImage(request) }
+  const run: Run = { ...looking, locks: source.isAbsent ? [] : await lockBothSides(looking) }
   return withJournal(
     run,
     () => openJournal(content, 'resume'),
@@ -48,12 +46,6 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
       return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
   )
-}
-
-/** An engine may have lost the agents' image since, or have that of another version of wherry. */
-async function takeOverWithImage({ content, source, target, report }: ResumeRequest): Promise<Lock[]> {
-  await ensureAgentImage(source, [target], report)
-  return takeOver(source, content.plan)
 }
 
 /** Where to go on: undefined means from the front, where each step finds what it has done already. */

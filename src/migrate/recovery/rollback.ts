@@ -1,12 +1,10 @@
 import type { Engine } from '../../engine/engine.ts'
-import { ensureAgentImage } from '../../launch/image.ts'
-import { type FoundLock, findLocks, type Lock } from '../../launch/lock.ts'
+import { type FoundLock, findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
-import { lockCopies, releaseAll, takeOver } from '../locking.ts'
 import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
@@ -18,6 +16,7 @@ import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
 import { startTarget } from '../steps/start.ts'
 import { createVolumes } from '../steps/volumes.ts'
+import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
 import { openJournal } from './open-journal.ts'
 import { assertSameEngines } from './resume.ts'
@@ -62,8 +61,6 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   await assertSourceCopies(looking)
   await assertNotMovedOn(looking, content)
   await assertNotReplaced(looking)
-  // An engine may have lost the image since, or have that of another version of wherry.
-  await ensureAgentImage(source, target.isAbsent ? [] : [target], request.report)
   const run: Run = { ...looking, locks: await lockBothSides(looking), gaveUpWaiting: target.isAbsent }
   return withJournal(
     run,
@@ -87,22 +84,6 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
       }
     },
   )
-}
-
-/** The source's containers, and the copies that will be taken away: nobody may move those on meanwhile. */
-async function lockBothSides(run: Run): Promise<Lock[]> {
-  const { plan, source, target, report } = run
-  const locks = await takeOver(source, plan)
-  if (target.isAbsent) return locks
-  try {
-    const copies = (await targetCopies(run)).map(({ Id, Name }) => ({ id: Id, name: Name.slice(1) }))
-    if (copies.length > 0) await ensureAgentImage(target, [source], report)
-    return [...locks, ...(await lockCopies(target, plan, copies))]
-  } catch (error) {
-    // Those of a migration that is half-way stay, held by nobody: they hold its plan.
-    if (run.state.status !== 'unfinished') await releaseAll(locks).catch(() => {})
-    throw error
-  }
 }
 
 /** What a lock tells when the journal is gone: the plan. Every step may have been begun; the engines show which. */

@@ -60,10 +60,13 @@ export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise
     report,
   })
   const callOff = () => {
-    for (const { agent } of ends) agent.client.request('abort', { reason: 'interrupted' }).catch(() => {})
+    // For good: the round may be about to begin just now.
+    const order = { reason: 'interrupted', forGood: true }
+    for (const { agent } of ends) agent.client.request('abort', order).catch(() => {})
   }
   // Carrying back is itself a part of putting things back.
-  if (forth) run.signal.addEventListener('abort', callOff, { once: true })
+  if (forth && run.signal.aborted) callOff()
+  else if (forth) run.signal.addEventListener('abort', callOff, { once: true })
   const trees = plan.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
   return { sender: from.agent, receiver: to.agent, link, trees }
 }

@@ -25,14 +25,7 @@ export async function lockPlan(source: Engine, plan: Plan): Promise<Lock[]> {
   try {
     for (const { sourceId, name, manifest } of plan.containers) {
       const now = await describeContainer(source, sourceId)
-      // Times and process numbers are no part of what was planned.
-      if (
-        isDeepStrictEqual(
-          { ...now, state: now.state.running },
-          { ...manifest, state: manifest.state.running },
-        )
-      )
-        continue
+      if (isDeepStrictEqual(plannedFor(now), plannedFor(manifest))) continue
       throw new RefusedError('source-changed', `${name} on ${source.name} was changed just now.`, {
         suggestions: ['Try again.'],
       })
@@ -41,6 +34,31 @@ export async function lockPlan(source: Engine, plan: Plan): Promise<Lock[]> {
   } catch (error) {
     await releaseAll(locks)
     throw error
+  }
+}
+
+/** What of a container a plan depends on. Not times, and not which other containers are on its networks just now. */
+export function plannedFor({
+  id,
+  name,
+  image,
+  config,
+  hostConfig,
+  mounts,
+  endpoints,
+  networks,
+  state,
+}: Manifest) {
+  return {
+    id,
+    name,
+    image: image.id,
+    config,
+    hostConfig,
+    mounts,
+    endpoints: endpoints.map(({ network, asked }) => ({ network, asked })),
+    networks: networks.map(({ Id }) => Id),
+    running: state.running,
   }
 }
 

@@ -105,12 +105,18 @@ export async function findMigration(word: string, from?: string): Promise<Journa
       `${byId.length} migrations begin with ${word}: ${byId.join(', ')}.`,
     )
   }
-  for (const id of byId.length === 1 ? byId : ids.toReversed()) {
+  if (byId[0]) return (await readJournal(byId[0])) ?? (await findOnEngine(word, from)) ?? unknown(word)
+  // An engine that is named knows better what its container is in than old journals do.
+  const onEngine = from === undefined ? undefined : await findOnEngine(word, from)
+  return onEngine ?? (await newestOf(word, ids)) ?? (await findOnEngine(word, from)) ?? unknown(word)
+}
+
+async function newestOf(container: string, ids: readonly string[]): Promise<JournalContent | undefined> {
+  for (const id of ids.toReversed()) {
     const content = await readJournal(id)
-    if (content && (byId.length === 1 || content.plan.containers.some(({ name }) => name === word)))
-      return content
+    if (content?.plan.containers.some(({ name }) => name === container)) return content
   }
-  return (await findOnEngine(word, from)) ?? unknown(word)
+  return undefined
 }
 
 async function findOnEngine(word: string, from: string | undefined): Promise<JournalContent | undefined> {
@@ -122,7 +128,7 @@ async function findOnEngine(word: string, from: string | undefined): Promise<Jou
   const lock = (await findLocks(engine)).find(
     ({ migration, container }) => migration === word || container.name === word,
   )
-  return lock && contentOfLock(lock)
+  return lock && ((await readJournal(lock.migration)) ?? contentOfLock(lock))
 }
 
 function unknown(word: string): never {

@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine/engine.ts'
+import { findLocks } from '../../launch/lock.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
@@ -8,7 +9,7 @@ import type { JournalContent } from '../journal.ts'
 import type { MigrateResult } from '../result.ts'
 import { goneFromSource } from '../rollback.ts'
 import { newRun, type Run } from '../run.ts'
-import { isComplete, stateOf } from '../state.ts'
+import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
 import { lockBothSides } from './lock-both-sides.ts'
@@ -35,6 +36,7 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const { plan, records } = content
   const state = stateOf(records)
   assertCanResume(plan, state)
+  await assertSomethingLeft(plan, state, source)
   assertSameEngines(plan, source.isAbsent ? undefined : source, target)
   const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
   await assertNotMovedOn(looking, content)
@@ -67,18 +69,26 @@ async function firstStepLeft(run: Run): Promise<string | undefined> {
   return hasAll && (await goneFromSource(run)).length > 0 ? startTarget.name : undefined
 }
 
-function assertCanResume(plan: Plan, { status, rollingBack, committed }: ReturnType<typeof stateOf>): void {
-  const { id } = plan
-  if (status !== 'unfinished' && !(status === 'completed' && committed)) {
-    throw new RefusedError('nothing-to-resume', `Migration ${id} is over: it was ${status}.`, {
-      suggestions: [`See what it did: wherry migration show ${id}`],
-    })
-  }
+function assertCanResume({ id }: Plan, { status, rollingBack, committed }: MigrationState): void {
+  if (status !== 'unfinished' && !(status === 'completed' && committed)) throw nothingToResume(id, status)
   if (rollingBack) {
     throw new RefusedError('being-rolled-back', `Migration ${id} was being rolled back.`, {
       suggestions: [`Bring that to its end: wherry migration rollback ${id}`],
     })
   }
+}
+
+/** A complete migration has nothing left to do, unless it ended between its last step and giving up its lock. */
+async function assertSomethingLeft(plan: Plan, { status }: MigrationState, source: Engine): Promise<void> {
+  if (status !== 'completed') return
+  if (!source.isAbsent && (await findLocks(source, plan.id)).length > 0) return
+  throw nothingToResume(plan.id, status)
+}
+
+function nothingToResume(id: string, status: string): RefusedError {
+  return new RefusedError('nothing-to-resume', `Migration ${id} is over: it was ${status}.`, {
+    suggestions: [`See what it did: wherry migration show ${id}`],
+  })
 }
 
 /** @throws WherryError `other-engine` (exit 3) when a name now means another engine than the one in the plan. */

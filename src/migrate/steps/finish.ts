@@ -1,5 +1,7 @@
 import { keepHostDirectories } from '../../launch/host-directories.ts'
+import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan } from '../../model/plan.ts'
+import { targetCopies } from '../carry-back.ts'
 import { assertAllRun } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgents } from './agents.ts'
@@ -21,14 +23,28 @@ export const restorePolicies: Step = {
   name: 'restart-policies',
   async do(run) {
     const { plan, target } = run
+    const copies = await targetCopies(run)
     for (const { name, restartPolicy, manifest } of plan.containers) {
-      if (!manifest.hostConfig.AutoRemove) await target.containers.setRestartPolicy(name, restartPolicy)
+      // By its label and not by its name alone: somebody may have made another of that name.
+      const copy = copies.find(({ Name }) => Name === `/${name}`)
+      // With --rm there is no policy, and what has ended is gone.
+      if (manifest.hostConfig.AutoRemove) continue
+      if (!copy) throw goneFromTarget(name, target.name)
+      await target.containers.setRestartPolicy(copy.Id, restartPolicy)
     }
     for (const stage of runningStages(plan)) {
       for (const container of stage) await keepRunning(run, container)
     }
     return undefined
   },
+}
+
+function goneFromTarget(name: string, engine: string): WherryError {
+  return new WherryError(
+    'copy-gone',
+    exitCodes.needsUser,
+    `The copy of ${name} is no longer on ${engine}: somebody removed or renamed it.`,
+  )
 }
 
 /** A copy that ended before it had its policy, perhaps with its engine, was not started again by it. */

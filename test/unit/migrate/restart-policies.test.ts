@@ -11,7 +11,8 @@ async function restored(policy: string, state: { Running: boolean; ExitCode: num
   const target = {
     name: 'b',
     containers: {
-      inspect: async () => ({ State: state }),
+      list: async () => [{ Id: 'copy' }],
+      inspect: async () => ({ Id: 'copy', Name: '/db', State: state }),
       setRestartPolicy: async (_: string, { Name }: { Name: string }) => void asked.push(`policy ${Name}`),
       start: async () => void asked.push('start'),
     },

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { describeContainer } from '../engine/describe.ts'
 import type { Engine } from '../engine/engine.ts'
 import { agentImageReference } from '../launch/image.ts'
-import { findLock, Lock, lockedError, removeDeadLock } from '../launch/lock.ts'
+import { findLock, findLocks, Lock, lockedError, removeDeadLock } from '../launch/lock.ts'
 import { RefusedError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Plan } from '../model/plan.ts'
@@ -80,7 +80,8 @@ export async function lockCopies(
   plan: Plan,
   copies: readonly { id: string; name: string }[],
 ): Promise<Lock[]> {
-  for (const { id } of copies) await removeDead(target, id, plan)
+  // A rollback that was killed may have taken its copies away already, and left their locks.
+  for (const lock of await findLocks(target, plan.id)) await removeDeadLock(target, lock)
   return acquire(target, plan.id, copies, {})
 }
 

@@ -63,6 +63,7 @@ export class Lock {
       await lock.#hold()
       return lock
     } catch (error) {
+      // Why it could not be held says more than why it could not be given up.
       await lock.release().catch(() => {})
       throw error
     }

@@ -20,7 +20,7 @@ export async function withJournal<T>(
   try {
     journal = await open()
   } catch (error) {
-    // Nothing was begun just now; but a migration that is half-way keeps its locks, and with them its plan.
+    // Nothing was begun just now, and why says more than a lock that stays, which the next run reports; but a migration that is half-way keeps its locks, and with them its plan.
     const isHalfWay = run.isResumed && run.state.status === 'unfinished'
     if (!isHalfWay) await releaseAll(run.locks).catch(() => {})
     throw error
@@ -30,6 +30,7 @@ export async function withJournal<T>(
     if (run.left.length === 0) await giveUpLocks(run)
     return result
   } catch (error) {
+    // A lock that stays is reported by the next run; what failed here must not be hidden by it.
     if (run.left.length === 0 && isRolledBack(error)) await releaseAll(run.locks).catch(() => {})
     throw error
   } finally {

@@ -63,6 +63,7 @@ export class Journal {
   /** Begins a journal anew for a migration whose journal is gone or unreadable; what there was of it is kept beside it. */
   static async replace(plan: Plan, command: string): Promise<Journal> {
     const path = join(migrationsDirectory(), plan.id, 'journal.jsonl')
+    // Mostly there is none: what is wrong with the place itself shows when the new one is made.
     await rename(path, `${path}.damaged-${Date.now()}`).catch(() => {})
     return Journal.create(plan, command)
   }
@@ -86,6 +87,7 @@ export class Journal {
       await this.#file.datasync()
     } catch (error) {
       // Half a record would hide all that follow it.
+      // If that fails too, reading ends at the half record, and the engines are looked at.
       await this.#file.truncate(size).catch(() => {})
       throw error
     }
@@ -102,6 +104,7 @@ export class Journal {
 
 /** Reads a migration back. Undefined where there is no journal, or none that holds its plan: then nothing had begun. */
 export async function readJournal(id: string): Promise<JournalContent | undefined> {
+  // One that cannot be read is as good as gone: the lock on the engine holds the plan.
   const content = await readFile(join(migrationsDirectory(), id, 'journal.jsonl')).catch(() => undefined)
   return content && parseJournal(content)
 }

@@ -117,6 +117,7 @@ async function acquire(
     }
     return locks
   } catch (error) {
+    // The reason to give up says more than a lock that then stays.
     await releaseAll(locks).catch(() => {})
     throw error
   }

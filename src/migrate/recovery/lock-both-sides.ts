@@ -19,7 +19,7 @@ export async function lockBothSides(run: Run): Promise<Lock[]> {
     if (copies.length > 0) await ensureAgentImage(target, [source], report)
     return [...locks, ...(await lockCopies(target, plan, copies))]
   } catch (error) {
-    // Those of a migration that is half-way stay, held by nobody: they hold its plan.
+    // Those of a migration that is half-way stay, held by nobody: they hold its plan. The error says more than one that stays.
     if (run.state.status !== 'unfinished') await releaseAll(locks).catch(() => {})
     throw error
   }

@@ -62,6 +62,7 @@ export async function openAgents(run: Run, direction: 'forth' | 'back'): Promise
   const callOff = () => {
     // For good: the round may be about to begin just now.
     const order = { reason: 'interrupted', forGood: true }
+    // An agent that has ended already needs no order; its round fails by itself.
     for (const { agent } of ends) agent.client.request('abort', order).catch(() => {})
   }
   // Carrying back is itself a part of putting things back.

@@ -1,21 +1,26 @@
-import { tmpdir } from 'node:os'
-import { FrameStream } from './frames.ts'
-import { AgentServer } from './server.ts'
-import { stdout } from './stdio.ts'
-
 /**
- * The agent: answers requests on stdin and stdout until stdin ends, so that a CLI that dies leaves no agent behind.
- * `WHERRY_AGENT_DIR` says where catalogs are kept. Everything for people goes to stderr.
+ * What runs in the agent's image: without arguments the agent (`agent.ts`), else one of the helpers that stay on an
+ * engine, with its settings as JSON.
  */
-process.umask(0)
-const stream = new FrameStream(process.stdin, stdout(), {
-  control: () => undefined,
-  data: () => undefined,
-  end: () => undefined,
-})
-new AgentServer(stream, process.env.WHERRY_AGENT_DIR || tmpdir())
-const { end } = stream.handlers
-stream.handlers.end = (error) => {
-  end(error)
-  process.exit(0)
+const [service, settings = '{}'] = process.argv.slice(2)
+
+switch (service) {
+  case undefined:
+    await import('./agent.ts')
+    break
+  case 'ghost':
+    ;(await import('./network/ghost.ts')).haunt()
+    break
+  case 'silence':
+    ;(await import('./network/ghost.ts')).goSilent()
+    break
+  case 'stretch':
+    ;(await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))
+    break
+  case 'forward':
+    ;(await import('./forward/forward.ts')).forward(JSON.parse(settings))
+    break
+  default:
+    process.stderr.write(`There is no service named ${service} in this image.\n`)
+    process.exitCode = 2
 }

@@ -1,0 +1,21 @@
+import { tmpdir } from 'node:os'
+import { FrameStream } from './frames.ts'
+import { AgentServer } from './server.ts'
+import { stdout } from './stdio.ts'
+
+/**
+ * The agent: answers requests on stdin and stdout until stdin ends, so that a CLI that dies leaves no agent behind.
+ * `WHERRY_AGENT_DIR` says where catalogs are kept. Everything for people goes to stderr.
+ */
+process.umask(0)
+const stream = new FrameStream(process.stdin, stdout(), {
+  control: () => undefined,
+  data: () => undefined,
+  end: () => undefined,
+})
+new AgentServer(stream, process.env.WHERRY_AGENT_DIR || tmpdir())
+const { end } = stream.handlers
+stream.handlers.end = (error) => {
+  end(error)
+  process.exit(0)
+}

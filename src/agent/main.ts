@@ -15,7 +15,7 @@ switch (service) {
     ;(await import('./network/ghost.ts')).goSilent()
     break
   case 'stretch':
-    ;(await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))
+    await (await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))
     break
   case 'forward':
     ;(await import('./forward/forward.ts')).forward(JSON.parse(settings))

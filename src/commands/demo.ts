@@ -1,7 +1,7 @@
 import { BaseCommand } from '../cli/base.ts'
 import { describeDemo } from '../cli/present/demo.ts'
-import { prepareAgentImage } from '../lab/agent-image.ts'
 import { type DemoResult, runDemo } from '../lab/demo/demo.ts'
+import { prepareOwnImages } from '../lab/own-images.ts'
 import { labUp } from '../lab/up.ts'
 
 export default class Demo extends BaseCommand {
@@ -16,7 +16,7 @@ export default class Demo extends BaseCommand {
 
   async run(): Promise<DemoResult> {
     await this.parse(Demo)
-    await labUp({ prepare: prepareAgentImage }, this.report)
+    await labUp({ prepare: prepareOwnImages }, this.report)
     const result = await this.interruptible(() => runDemo(this.report, this.interrupted))
     this.endProgress()
     this.log(describeDemo(result, this.colours))

@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join, posix, relative } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { pack } from 'tar-stream'
 import type { Engine } from '../engine/engine.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
+import { agentFiles, type ContextFile, packageRoot } from './build-context.ts'
 
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
-
-interface ContextFile {
+/** One of wherry's own images. */
+interface OwnImage {
   name: string
-  content: Buffer
+  /** The directory of its Dockerfile in images/. */
+  directory: string
+  /** Names one in a registry, in place of the one that is made from this package. */
+  variable: string
 }
 
-let context: Promise<ContextFile[]> | undefined
+/** Reads and writes trees, forwards, and stands in for containers that are elsewhere. */
+const agentImage: OwnImage = { name: 'agent', directory: 'agent', variable: 'WHERRY_AGENT_IMAGE' }
+/** The agent with the programs that join networks of several hosts. */
+const networkImage: OwnImage = { name: 'network', directory: 'network', variable: 'WHERRY_NETWORK_IMAGE' }
 
 /** The name of the agent's image: its tag is a digest of its content, so that engines never run an agent of another version. */
-export async function agentImageReference(): Promise<string> {
-  if (process.env.WHERRY_AGENT_IMAGE) return process.env.WHERRY_AGENT_IMAGE
-  const hash = createHash('sha256')
-  for (const { name, content } of await contextFiles())
-    hash.update(`${name}\0${content.length}\0`).update(content)
-  return `wherry-agent:${hash.digest('hex').slice(0, 12)}`
+export function agentImageReference(): Promise<string> {
+  return referenceOf(agentImage)
 }
 
 /**
@@ -32,23 +32,58 @@ export async function agentImageReference(): Promise<string> {
  * names one in a registry), copied from an engine that has it, or built from the Dockerfile in the package.
  * @returns the reference, and whether it had to be brought there.
  */
-export async function ensureAgentImage(
+export function ensureAgentImage(
   engine: Engine,
   others: readonly Engine[],
   report: Report,
-): Promise<{ reference: string; brought: boolean }> {
-  const reference = await agentImageReference()
+): Promise<BroughtImage> {
+  return ensureImage(agentImage, engine, others, report)
+}
+
+/** The same for the image that joins networks; to build it an engine has to reach Debian's package mirror. */
+export function ensureNetworkImage(
+  engine: Engine,
+  others: readonly Engine[],
+  report: Report,
+): Promise<BroughtImage> {
+  return ensureImage(networkImage, engine, others, report)
+}
+
+/** An image that is on an engine now. */
+export interface BroughtImage {
+  reference: string
+  /** It had not been there. */
+  brought: boolean
+}
+
+async function referenceOf(image: OwnImage): Promise<string> {
+  const published = process.env[image.variable]
+  if (published) return published
+  const hash = createHash('sha256')
+  for (const { name, content } of await contextFiles(image))
+    hash.update(`${name}\0${content.length}\0`).update(content)
+  return `wherry-${image.name}:${hash.digest('hex').slice(0, 12)}`
+}
+
+async function ensureImage(
+  image: OwnImage,
+  engine: Engine,
+  others: readonly Engine[],
+  report: Report,
+): Promise<BroughtImage> {
+  const reference = await referenceOf(image)
   if (await engine.images.inspect(reference)) return { reference, brought: false }
   const attempts: [string, () => Promise<boolean>][] = [
-    ['pull', () => pullPublished(engine, reference)],
+    ['pull', () => pullPublished(image, engine, reference)],
     ...others.map((other): [string, () => Promise<boolean>] => [
       `copy from ${other.name}`,
       () => copyImage(other, engine, reference),
     ]),
-    ['build', () => build(engine, reference)],
+    ['build', () => build(image, engine, reference)],
   ]
   const failures: string[] = []
-  report({ type: 'phase', phase: 'agent-image', message: `putting wherry's agent image on ${engine.name}` })
+  const message = `putting wherry's ${image.name} image on ${engine.name}`
+  report({ type: 'phase', phase: `${image.name}-image`, message })
   for (const [way, attempt] of attempts) {
     try {
       if (await attempt()) return { reference, brought: true }
@@ -57,9 +92,9 @@ export async function ensureAgentImage(
     }
   }
   throw new WherryError(
-    'no-agent-image',
+    `no-${image.name}-image`,
     exitCodes.refused,
-    `wherry's agent image could not be brought to ${engine.name}.`,
+    `wherry's ${image.name} image could not be brought to ${engine.name}.`,
     {
       suggestions: [
         ...failures,
@@ -70,8 +105,8 @@ export async function ensureAgentImage(
   )
 }
 
-async function pullPublished(engine: Engine, reference: string): Promise<boolean> {
-  if (!process.env.WHERRY_AGENT_IMAGE) return false
+async function pullPublished({ variable }: OwnImage, engine: Engine, reference: string): Promise<boolean> {
+  if (!process.env[variable]) return false
   await engine.images.pull(reference)
   return true
 }
@@ -83,64 +118,16 @@ async function copyImage(from: Engine, to: Engine, reference: string): Promise<b
   return true
 }
 
-async function build(engine: Engine, reference: string): Promise<boolean> {
-  await engine.images.build(await agentBuildContext(), reference)
+async function build(image: OwnImage, engine: Engine, reference: string): Promise<boolean> {
+  const tar = pack()
+  for (const { name, content } of await contextFiles(image))
+    tar.entry({ name, mode: 0o644, mtime: new Date(0) }, content)
+  tar.finalize()
+  await engine.images.build(Readable.from(tar), reference)
   return true
 }
 
-/** The tar stream that the image is built from. */
-export async function agentBuildContext(): Promise<Readable> {
-  const tar = pack()
-  for (const { name, content } of await contextFiles())
-    tar.entry({ name, mode: 0o644, mtime: new Date(0) }, content)
-  tar.finalize()
-  return Readable.from(tar)
-}
-
-function contextFiles(): Promise<ContextFile[]> {
-  context ??= collectContext()
-  return context
-}
-
-/** The compiled agent as in this package; koffi wherever npm put it, with the Linux libraries that came with it. */
-async function collectContext(): Promise<ContextFile[]> {
-  const koffi = dirname(createRequire(import.meta.url).resolve('koffi'))
-  const scope = join(koffi, '..', '@koromix')
-  const libraries = (await readdir(scope).catch(() => [])).filter((name) => name.startsWith('koffi-linux-'))
-  const { version } = JSON.parse(await readFile(join(koffi, 'package.json'), 'utf8'))
-  const manifest = { type: 'module', dependencies: { koffi: version } }
-  const files = await Promise.all([
-    filesBelow(join(packageRoot, 'dist', 'agent'), 'dist/agent'),
-    filesBelow(join(packageRoot, 'dist', 'model'), 'dist/model'),
-    filesBelow(koffi, 'node_modules/koffi', /\.(js|cjs|json)$/),
-    ...libraries.map((name) => filesBelow(join(scope, name), `node_modules/@koromix/${name}`)),
-  ])
-  if (files[0]?.length === 0) {
-    throw new WherryError(
-      'not-built',
-      exitCodes.unexpected,
-      'The compiled agent is missing from this installation.',
-      {
-        suggestions: ['In a checkout: npm run build. Elsewhere: install wherry again.'],
-      },
-    )
-  }
-  return [
-    { name: 'Dockerfile', content: await readFile(join(packageRoot, 'images', 'agent', 'Dockerfile')) },
-    { name: 'package.json', content: Buffer.from(JSON.stringify(manifest)) },
-    ...files.flat(),
-  ]
-}
-
-/** The files below a directory under new names, in an order that does not depend on the file system. */
-async function filesBelow(directory: string, prefix: string, wanted = /./): Promise<ContextFile[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const files = paths
-    .filter((path) => wanted.test(path))
-    .map(async (path) => ({
-      name: posix.join(prefix, relative(directory, path)),
-      content: await readFile(path),
-    }))
-  return (await Promise.all(files)).sort((a, b) => (a.name < b.name ? -1 : 1))
+async function contextFiles({ directory }: OwnImage): Promise<ContextFile[]> {
+  const content = await readFile(join(packageRoot, 'images', directory, 'Dockerfile'))
+  return [{ name: 'Dockerfile', content }, ...(await agentFiles())]
 }

@@ -1,7 +1,61 @@
-/** What a keeper is told. */
-export type StretchSettings = object
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../model/errors.ts'
+import { ensureLink, removeLink, type StretchSettings } from './vxlan.ts'
 
-/** Keeps a link of a stretched network as it should be, until the process ends. */
-export function keepStretched(_settings: StretchSettings): void {
-  throw new Error('not built yet')
+/** How long changes are given to settle, and how often somebody looks although nothing was heard. */
+const settleMs = 200
+const lookAgainMs = 10_000
+
+/**
+ * Keeps this host's end of a stretched network as it should be, whatever others do to interfaces and filters, until it is
+ * told to stop (SIGTERM); then takes it away. Runs in the host's network namespace with NET_ADMIN.
+ */
+export async function keepStretched(settings: StretchSettings): Promise<void> {
+  const stopped = new AbortController()
+  process.once('SIGTERM', () => stopped.abort())
+  const changes = watchInterfaces(stopped.signal)
+  let said = ''
+  while (!stopped.signal.aborted) {
+    const now = await ensureLink(settings).then(
+      (done) => (done.length > 0 ? done.join(', ') : said),
+      (error) => `not joined: ${messageOf(error)}`,
+    )
+    if (now !== said) process.stdout.write(`${settings.network}: ${now}\n`)
+    said = now.startsWith('not joined') ? now : ''
+    await changes.next(lookAgainMs)
+  }
+  await removeLink(settings)
+  process.exit(0)
+}
+
+/** Hears of every change of an interface, rtnetlink(7). */
+function watchInterfaces(signal: AbortSignal): { next(timeoutMs: number): Promise<void> } {
+  let hasChanged = false
+  let wake = () => {}
+  const heard = () => {
+    hasChanged = true
+    wake()
+  }
+  const monitor = spawn('ip', ['monitor', 'link'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Without it the keeper still looks now and then.
+  monitor.on('error', () => {})
+  createInterface(monitor.stdout).on('line', heard)
+  signal.addEventListener('abort', heard)
+  return {
+    async next(timeoutMs) {
+      if (!hasChanged) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, timeoutMs)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      if (!signal.aborted) await sleep(settleMs)
+      hasChanged = false
+    },
+  }
 }

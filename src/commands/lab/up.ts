@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
-import { prepareAgentImage } from '../../lab/agent-image.ts'
 import { describeLab } from '../../lab/describe.ts'
+import { prepareOwnImages } from '../../lab/own-images.ts'
 import type { LabStatus } from '../../lab/status.ts'
 import { labUp } from '../../lab/up.ts'
 
@@ -29,7 +29,7 @@ export default class LabUp extends BaseCommand {
   async run(): Promise<LabStatus> {
     const { flags } = await this.parse(LabUp)
     const status = await labUp(
-      { prepare: prepareAgentImage, ...(flags.engine ? { engine: flags.engine } : {}) },
+      { prepare: prepareOwnImages, ...(flags.engine ? { engine: flags.engine } : {}) },
       this.report,
     )
     this.endProgress()

@@ -41,8 +41,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     for (const { listener, dialer, addresses } of attempts) {
       if (addresses.length === 0) continue
       try {
-        const address = await connectDirectly(listener, dialer, addresses, options.timeoutSeconds ?? 3)
-        return { kind: 'direct', detail: `${dialer.name} to ${listener.name} at ${address}` }
+        const { address, port } = await joinDirectly(listener, dialer, addresses, options.timeoutSeconds)
+        return { kind: 'direct', detail: `${dialer.name} to ${listener.name} at ${address} port ${port}` }
       } catch (error) {
         if (source.isGone || target.isGone) throw error
         reasons.push(messageOf(error))
@@ -61,12 +61,17 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   return { kind: 'relay', detail: why }
 }
 
-async function connectDirectly(
+/**
+ * Joins two agents by a connection of their own.
+ * @returns the listener's address and port that the dialer used, and the dialer's address as the listener sees it.
+ * Throws `link-not-possible` with the reason for each address.
+ */
+export async function joinDirectly(
   listener: AgentClient,
   dialer: AgentClient,
   addresses: readonly string[],
-  timeoutSeconds: number,
-): Promise<string> {
+  timeoutSeconds = 3,
+): Promise<{ address: string; port: number; dialerAddress: string }> {
   const secret = { session: randomBytes(16).toString('hex'), key: randomBytes(32).toString('hex') }
   const { port } = await listener.request('listen', secret)
   const accepted = listener.request('accept', {})
@@ -79,8 +84,7 @@ async function connectDirectly(
       port,
       timeoutMilliseconds: timeoutSeconds * 1000,
     })
-    await accepted
-    return `${address} port ${port}`
+    return { address, port, dialerAddress: (await accepted).address }
   } catch (error) {
     await listener.request('stopListening', {})
     throw error

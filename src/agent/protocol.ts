@@ -6,6 +6,7 @@
 import type { DirectSecret } from './direct.ts'
 import type { HostDirectoriesParams } from './host-directories.ts'
 import type { Measure } from './measure.ts'
+import type { LinkMeasure, LinkMeasureParams } from './network/measure-link.ts'
 import type { Probe, ProbeParams } from './probe.ts'
 
 /** Both sides must have the same; an agent's image is made from the CLI's own package. */
@@ -52,6 +53,9 @@ export interface Requests {
     params: DirectSecret & { addresses: string[]; port: number; timeoutMilliseconds: number }
     result: { address: string }
   }
+  /** Answers `measureLink` of others on this port until the agent ends. */
+  answerMeasures: { params: object; result: { port: number } }
+  measureLink: { params: LinkMeasureParams; result: LinkMeasure }
   useRelay: { params: object; result: object }
   /** With a path, the catalog must still fit the tree there: asked of the target, whose round does not look again. */
   state: { params: { trees: { id: string; path?: string }[] }; result: { trees: TreeState[] } }

@@ -9,6 +9,7 @@ import { broken, type FrameStream } from './frames.ts'
 import { makeHostDirectories, removeHostDirectories } from './host-directories.ts'
 import { killContainer } from './kill.ts'
 import { measureTree } from './measure.ts'
+import { answerMeasures, measureLink } from './network/measure-link.ts'
 import { probe } from './probe.ts'
 import { type Params, type Progress, protocolVersion, type RequestName, type Result } from './protocol.ts'
 import { ReceiveRound, WriteBacks } from './receive-round.ts'
@@ -95,6 +96,8 @@ export class AgentServer {
     },
     dial: async ({ addresses, port, timeoutMilliseconds, ...secret }) =>
       this.#use(await dial(secret, addresses, port, timeoutMilliseconds)),
+    answerMeasures: async () => ({ port: await answerMeasures() }),
+    measureLink: (params) => measureLink(params),
     useRelay: () => {
       this.#direct?.close()
       this.#direct = undefined

@@ -54,10 +54,11 @@ export class Images {
     await this.#follow('loading an image', signal, (options) => this.#docker.loadImage(tar, options))
   }
 
-  /** Builds from a tar stream with a Dockerfile in it. */
-  async build(tar: Readable, tag: string, signal?: AbortSignal): Promise<void> {
-    await this.#follow(`building ${tag}`, signal, (options) =>
-      this.#docker.buildImage(tar, { t: tag, rm: true, forcerm: true, ...options }),
+  /** Builds from a tar stream with a Dockerfile in it; its commands run on the given network. */
+  async build(tar: Readable, tag: string, { network }: { network?: string } = {}): Promise<void> {
+    const mode = network ? { networkmode: network } : {}
+    await this.#follow(`building ${tag}`, undefined, (options) =>
+      this.#docker.buildImage(tar, { t: tag, rm: true, forcerm: true, ...mode, ...options }),
     )
   }
 

@@ -13,6 +13,8 @@ export interface AgentSettings {
   mounts: readonly AgentMount[]
   /** It may see and end the host's processes. */
   hostProcesses?: boolean
+  /** The network that it is on, with an address that the engine chooses; the host's own unless told. */
+  network?: string
 }
 
 /** A running agent. `remove` is safe to call twice, and when it has gone by itself. */
@@ -67,7 +69,13 @@ export async function startAgent(engine: Engine, settings: AgentSettings): Promi
   }
 }
 
-function agentRequest({ image, labels, mounts, hostProcesses }: AgentSettings): Record<string, unknown> {
+function agentRequest({
+  image,
+  labels,
+  mounts,
+  hostProcesses,
+  network = 'host',
+}: AgentSettings): Record<string, unknown> {
   return {
     Image: image,
     Labels: labels,
@@ -82,7 +90,7 @@ function agentRequest({ image, labels, mounts, hostProcesses }: AgentSettings): 
     Tty: false,
     HostConfig: {
       AutoRemove: true,
-      NetworkMode: 'host',
+      NetworkMode: network,
       UsernsMode: 'host',
       CapDrop: ['ALL'],
       CapAdd: [...capabilities, ...(hostProcesses ? ['KILL'] : [])],

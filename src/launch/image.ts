@@ -80,6 +80,8 @@ async function ensureImage(
       () => copyImage(other, engine, reference),
     ]),
     ['build', () => build(image, engine, reference)],
+    // Where containers have no network of their own, the Dockerfile may still come by its packages.
+    ['build on the host’s network', () => build(image, engine, reference, 'host')],
   ]
   const failures: string[] = []
   const message = `putting wherry's ${image.name} image on ${engine.name}`
@@ -118,12 +120,12 @@ async function copyImage(from: Engine, to: Engine, reference: string): Promise<b
   return true
 }
 
-async function build(image: OwnImage, engine: Engine, reference: string): Promise<boolean> {
+async function build(image: OwnImage, engine: Engine, reference: string, network?: string): Promise<boolean> {
   const tar = pack()
   for (const { name, content } of await contextFiles(image))
     tar.entry({ name, mode: 0o644, mtime: new Date(0) }, content)
   tar.finalize()
-  await engine.images.build(Readable.from(tar), reference)
+  await engine.images.build(Readable.from(tar), reference, { ...(network ? { network } : {}) })
   return true
 }
 

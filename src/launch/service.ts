@@ -14,6 +14,8 @@ export interface ServiceRequest {
   /** What the program is told, as JSON; everybody who may inspect containers can read it. */
   settings: object
   capabilities: readonly string[]
+  /** What asks it to end; SIGKILL unless told, for most keep nothing and a daemon that stops must not wait for them. */
+  stopSignal?: string
   /** `host`, `none`, `bridge`, or a network whose endpoint is in `endpoint`. */
   network: string
   endpoint?: EndpointRequest
@@ -24,13 +26,13 @@ export interface ServiceRequest {
 /** Creates a helper, not started, and gives its id. The engine starts it again whenever the daemon starts. */
 export function createService(engine: Engine, request: ServiceRequest): Promise<string> {
   const { image, name, kind, labels, settings, capabilities, network, endpoint, ports = {} } = request
+  const { stopSignal = 'SIGKILL' } = request
   return engine.containers.create(name, {
     Image: image,
     Cmd: [kind, JSON.stringify(settings)],
     Labels: labels,
     User: '0:0',
-    // It keeps nothing: a daemon that stops must not wait for it.
-    StopSignal: 'SIGKILL',
+    StopSignal: stopSignal,
     ExposedPorts: Object.fromEntries(Object.keys(ports).map((port) => [port, {}])),
     HostConfig: {
       NetworkMode: network,

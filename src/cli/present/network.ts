@@ -1,0 +1,28 @@
+import type { ChalkInstance } from 'chalk'
+import prettyBytes from 'pretty-bytes'
+import type { ProvenLink } from '../../network/prove.ts'
+import type { StretchedNetwork } from '../../network/stretch.ts'
+
+/** A stretched network, as a person reads it. */
+export function describeStretched(
+  { network, members, links, vni, port }: StretchedNetwork,
+  colours: ChalkInstance,
+): string {
+  return [
+    `${colours.green('✔')} ${colours.bold(network)} is one network on ${members.map(({ engine }) => engine).join(' and ')}`,
+    ...members.map(({ engine, madeNetwork, ranges }) => {
+      const range = ranges.length > 0 ? `, takes addresses from ${ranges.join(' and ')}` : ''
+      return `  ${engine}: ${madeNetwork ? 'made' : 'was there'}${range}`
+    }),
+    ...describeLinks(links),
+    `  VXLAN ${vni} on UDP port ${port}, ${colours.yellow('not encrypted')}`,
+  ].join('\n')
+}
+
+/** What was measured on each way, a line each. */
+export function describeLinks(links: readonly ProvenLink[]): string[] {
+  return links.map(({ from, to, roundTripSeconds, bytesPerSecond, mtuBytes }) => {
+    const milliseconds = (roundTripSeconds * 1000).toFixed(2)
+    return `  ${from} → ${to}: ${milliseconds} ms round trip, ${prettyBytes(bytesPerSecond)}/s, packets of ${mtuBytes} bytes`
+  })
+}

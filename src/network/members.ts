@@ -1,0 +1,75 @@
+import { connectEngine } from '../engine/connect.ts'
+import type { Engine } from '../engine/engine.ts'
+import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
+import { type Membership, membershipsOn } from './membership.ts'
+
+/** A stretched network as its members have it on record. */
+export interface KnownNetwork {
+  network: string
+  memberships: Membership[]
+  /** Members that could not be looked at, and why. */
+  missing: { engine: string; reason: string }[]
+}
+
+/**
+ * Finds the stretched networks that engines are members of, and looks at their other members too, under the names they have on
+ * record. Engines that it had to connect to are added to `opened`: the caller closes them.
+ */
+export async function findStretched(
+  engines: readonly Engine[],
+  opened: Engine[],
+  network?: string,
+): Promise<KnownNetwork[]> {
+  const all = [...engines]
+  const found = (await Promise.all(engines.map((engine) => membershipsOn(engine, network)))).flat()
+  const known: KnownNetwork[] = []
+  for (const name of [...new Set(found.map((one) => one.network))].sort()) {
+    const memberships = found.filter((one) => one.network === name)
+    const missing: KnownNetwork['missing'] = []
+    for (const member of membersOnRecord(memberships)) {
+      if (memberships.some(({ engine }) => engine.info.ID === member.id)) continue
+      const engine = await findEngine(member, all, opened).catch((error) => {
+        missing.push({ engine: member.engine, reason: messageOf(error) })
+      })
+      if (!engine) continue
+      const [membership] = await membershipsOn(engine, name)
+      if (membership) memberships.push(membership)
+      else missing.push({ engine: member.engine, reason: 'it has no keeper of this network' })
+    }
+    known.push({ network: name, memberships, missing })
+  }
+  return known
+}
+
+/** @throws RefusedError `not-stretched` where no engine knows the network. */
+export function theOnly(
+  known: readonly KnownNetwork[],
+  network: string,
+  engines: readonly Engine[],
+): KnownNetwork {
+  const [one] = known
+  if (one) return one
+  const names = engines.map(({ name }) => name).join(', ')
+  throw new RefusedError('not-stretched', `${network} is not stretched on ${names}.`, {
+    suggestions: ['wherry network list shows what is.'],
+  })
+}
+
+function membersOnRecord(memberships: readonly Membership[]): { engine: string; id: string }[] {
+  const all = memberships.flatMap(({ record }) => record.members)
+  return all.filter(({ id }, index) => all.findIndex((other) => other.id === id) === index)
+}
+
+async function findEngine(
+  { engine: name, id }: { engine: string; id: string },
+  all: Engine[],
+  opened: Engine[],
+): Promise<Engine> {
+  const there = all.find(({ info }) => info.ID === id)
+  if (there) return there
+  const engine = await connectEngine(name)
+  opened.push(engine)
+  all.push(engine)
+  if (engine.info.ID === id) return engine
+  throw new WherryError('other-engine', exitCodes.unexpected, `${name} is another engine now.`)
+}

@@ -1,0 +1,89 @@
+import { joinDirectly } from '../agent/link.ts'
+import type { Engine } from '../engine/engine.ts'
+import { type RunningAgent, startAgent } from '../launch/agent.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { roleLabel } from '../model/plan.ts'
+
+/** How one host reaches another: where to send to, and which source address the other's packets have. */
+export interface Reach {
+  from: Engine
+  to: Engine
+  address: string
+  /** The address of `to` as `from` sees it in packets that it gets. */
+  source: string
+}
+
+/** An agent in a host's own network namespace, with the addresses under which the host may be reached. */
+interface Post {
+  engine: Engine
+  agent: RunningAgent
+  addresses: string[]
+}
+
+/**
+ * Finds for each pair of hosts how each reaches the other, by trying. @throws WherryError `hosts-apart` for two that cannot
+ * reach each other.
+ */
+export async function findReach(engines: readonly Engine[], image: string): Promise<Reach[]> {
+  const posts: Post[] = []
+  try {
+    for (const engine of engines) posts.push(await takePost(engine, image))
+    const found: Reach[] = []
+    for (const [index, one] of posts.entries()) {
+      for (const other of posts.slice(index + 1)) found.push(...(await between(one, other)))
+    }
+    return found
+  } finally {
+    for (const { agent } of posts) await agent.remove()
+  }
+}
+
+async function takePost(engine: Engine, image: string): Promise<Post> {
+  const name = `wherry-reach-${process.pid}-${Date.now().toString(36)}`
+  const agent = await startAgent(engine, { image, name, labels: { [roleLabel]: 'agent' }, mounts: [] })
+  try {
+    const { addresses } = await agent.client.request('probe', {})
+    const { url } = engine.address
+    const isRemote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
+    const known = isRemote ? [url.hostname.replace(/^\[|\]$/g, '')] : []
+    return { engine, agent, addresses: [...new Set([...known, ...addresses])] }
+  } catch (error) {
+    await agent.remove()
+    throw error
+  }
+}
+
+async function between(one: Post, other: Post): Promise<Reach[]> {
+  const reasons: string[] = []
+  for (const [listener, dialer] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    try {
+      const joined = await joinDirectly(listener.agent.client, dialer.agent.client, listener.addresses)
+      const address = plain(joined.address)
+      const back = plain(joined.dialerAddress)
+      return [
+        { from: dialer.engine, to: listener.engine, address, source: address },
+        { from: listener.engine, to: dialer.engine, address: back, source: back },
+      ]
+    } catch (error) {
+      reasons.push(messageOf(error))
+    }
+  }
+  throw new WherryError(
+    'hosts-apart',
+    exitCodes.refused,
+    `The hosts of ${one.engine.name} and ${other.engine.name} cannot reach each other: ${reasons.join('; ')}`,
+    {
+      suggestions: [
+        'Join them first, by a network of yours or a VPN; a network can then be stretched over it.',
+      ],
+    },
+  )
+}
+
+/** An IPv4 address as such, also where a socket for both families shows it as IPv6. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
+}

@@ -53,6 +53,12 @@ export default class Migrate extends BaseCommand {
       helpValue: 'NETWORK=TARGET_NETWORK',
       default: [],
     }),
+    stretch: Flags.boolean({
+      summary:
+        'Join the networks of both engines: peers that stay, and the container, are reached as before.',
+      exclusive: ['leave-peers'],
+    }),
+    'leave-peers': Flags.boolean({ summary: 'Move although peers that stay lose the container.' }),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
       default: 'auto' as const,
@@ -87,6 +93,8 @@ export default class Migrate extends BaseCommand {
         binds: flags.binds,
         path: flags.path,
         mapNetwork,
+        stretch: flags.stretch,
+        leavePeers: flags['leave-peers'],
         maxRounds: flags['max-rounds'],
         verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),

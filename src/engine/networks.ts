@@ -51,6 +51,17 @@ export class Networks {
     )
   }
 
+  /** Takes a container's endpoint away; fine if it has none there. */
+  async disconnect(network: string, container: string): Promise<void> {
+    await this.#call(`disconnecting ${container} from network ${network}`, async () => {
+      await this.#docker
+        .getNetwork(encodeURIComponent(network))
+        .disconnect({ Container: container, Force: true })
+    }).catch((error) => {
+      if (!hasStatus(error, 404)) throw error
+    })
+  }
+
   /** Removes a network; fine if it is gone already. */
   async remove(id: string): Promise<void> {
     await this.#call(`removing network ${id}`, () =>

@@ -13,6 +13,8 @@ export interface CreateSettings {
   image: string
   labels: Record<string, string>
   mapNetwork: Readonly<Record<string, string>>
+  /** Networks on which the container has the MAC address that it has now, whoever chose it: neighbours know it. */
+  keepMacOn: readonly string[]
   /** The version of the API that is spoken with that engine. */
   apiVersion: string
 }
@@ -36,13 +38,14 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
   )
   const requests = others.map((endpoint) => ({
     network: target(endpoint.network),
-    endpoint: endpointRequest(endpoint),
+    endpoint: endpointRequest(endpoint, settings),
   }))
   const atOnce = takesAllEndpoints(settings.apiVersion) ? requests : []
   const endpoints: Record<string, object> = Object.fromEntries(
     atOnce.map(({ network, endpoint }) => [network, endpoint]),
   )
-  if (main && !isBuiltInNetwork(main.network)) endpoints[target(main.network)] = endpointRequest(main)
+  if (main && !isBuiltInNetwork(main.network))
+    endpoints[target(main.network)] = endpointRequest(main, settings)
   // Who names any endpoints has to name the main one too.
   else if (main && atOnce.length > 0) endpoints[main.network] = {}
   return {
@@ -84,10 +87,14 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
   return request
 }
 
-function endpointRequest({ network, asked, actual }: ManifestEndpoint): Record<string, unknown> {
+function endpointRequest(
+  { network, asked, actual }: ManifestEndpoint,
+  { keepMacOn }: CreateSettings,
+): Record<string, unknown> {
   // The default bridge has no fixed addresses; asking for one is an error there.
   const fixed = !isBuiltInNetwork(network)
   const ipv4 = asked.ipv4 ?? (fixed ? actual.ipv4 : '')
+  const mac = asked.mac ?? (keepMacOn.includes(network) ? actual.mac : '')
   const ipv6 = asked.ipv6 ?? (fixed ? actual.ipv6 : '')
   return {
     IPAMConfig: {
@@ -97,7 +104,7 @@ function endpointRequest({ network, asked, actual }: ManifestEndpoint): Record<s
     Aliases: asked.aliases,
     Links: asked.links,
     DriverOpts: asked.driverOptions,
-    ...(asked.mac ? { MacAddress: asked.mac } : {}),
+    ...(mac ? { MacAddress: mac } : {}),
     ...(asked.gatewayPriority ? { GwPriority: asked.gatewayPriority } : {}),
   }
 }

@@ -1,7 +1,10 @@
 import { describeContainer } from '../engine/describe.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ContainerSummary, ImageDocument, NetworkDocument } from '../model/documents.ts'
+import type { Ghost } from '../model/ghost.ts'
 import type { Manifest } from '../model/manifest.ts'
+import { ghostsOn } from '../network/ghosts.ts'
+import { findPeers, type Peer, stretchedBetween } from './peers.ts'
 
 /** An engine, as far as a plan depends on it. */
 export interface EngineFacts {
@@ -37,6 +40,11 @@ export interface Facts {
   layerChanged: Record<string, boolean>
   sourceContainers: ContainerSummary[]
   targetContainers: ContainerSummary[]
+  /** Who shares networks with them on the source. */
+  peers: Peer[]
+  /** Networks that are one on both engines already. */
+  stretched: string[]
+  targetGhosts: Ghost[]
   targetNetworks: NetworkDocument[]
   targetVolumes: string[]
   /** What the target has under the images' references and ids. */
@@ -62,6 +70,11 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     target.networks.list(),
     target.volumes.list(),
   ])
+  const [peers, stretched, targetGhosts] = await Promise.all([
+    findPeers(source, manifests),
+    stretchedBetween(source, target),
+    ghostsOn(target),
+  ])
   const networks = await Promise.all(networkList.map(({ Id }) => target.networks.inspect(Id)))
   return {
     source: engineFacts(source),
@@ -70,6 +83,9 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     layerChanged,
     sourceContainers,
     targetContainers,
+    peers,
+    stretched,
+    targetGhosts,
     targetNetworks: networks.filter((network) => network !== undefined),
     targetVolumes: volumes.map(({ Name }) => Name),
     targetImages: await imagesOnTarget(target, manifests),

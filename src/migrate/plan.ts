@@ -20,6 +20,7 @@ import { checkContainers } from './checks/containers.ts'
 import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
 import { checkNetworks } from './checks/network.ts'
+import { checkPeers } from './checks/peers.ts'
 import { checkPorts } from './checks/ports.ts'
 import { checkSharing } from './checks/sharing.ts'
 import { checkSpace } from './checks/space.ts'
@@ -27,11 +28,13 @@ import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
 import { startStages } from './order.ts'
+import { planGhosts, stretchedNetworks } from './plan-ghosts.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
   checkContainers,
   checkNetworks,
+  checkPeers,
   checkPorts,
   checkStorage,
   checkSharing,
@@ -72,6 +75,7 @@ export function planMigration(
       stage: stageOf(manifest),
     })),
     networks: planNetworks(id, manifests, facts, options),
+    ghosts: planGhosts(facts, options),
     volumes: planVolumes(id, manifests),
     trees,
     bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
@@ -98,6 +102,7 @@ function planContainer(
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
     apiVersion: facts.target.apiVersion,
+    keepMacOn: stretchedNetworks(facts, options),
   })
   return {
     name: manifest.name,
@@ -129,6 +134,7 @@ function planNetworks(
   facts: Facts,
   options: MigrateOptions,
 ): NetworkPlan[] {
+  const stretched = stretchedNetworks(facts, options)
   const plans = manifests
     .flatMap(({ networks }) => networks)
     .filter(({ Name }) => !isBuiltInNetwork(Name))
@@ -137,7 +143,7 @@ function planNetworks(
       const there = facts.targetNetworks.some(({ Name }) => Name === name)
       return {
         name,
-        action: there ? 'join' : 'create',
+        action: stretched.includes(network.Name) ? 'stretch' : there ? 'join' : 'create',
         request: networkRequest(network, labelsFor(id, 'target')),
       }
     })

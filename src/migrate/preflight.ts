@@ -5,6 +5,9 @@ import { RefusedError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
+import { planExtent } from '../network/extent.ts'
+import { withMembers } from '../network/members.ts'
+import { defaultPort } from '../network/stretch.ts'
 import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { assertNotLocked } from './locking.ts'
@@ -35,6 +38,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
   await assertNotLocked(source, facts.manifests)
   const first = planMigration(id, createdAt, facts, options)
   refuse(first.refusals)
+  await planStretching(source, target, first.plan)
   const brought: Engine[] = []
   try {
     const seen = await lookWithAgents(context, facts, first.plan, brought)
@@ -60,6 +64,14 @@ function refuse(refusals: readonly Refusal[]): void {
         ].join('\n')
   const suggestions = [...new Set(refusals.flatMap((refusal) => refusal.suggestions))]
   throw new RefusedError(first.code, message, { suggestions, data: { refusals } })
+}
+
+/** Whether the networks can be joined. @throws RefusedError with the reason why one cannot. */
+async function planStretching(source: Engine, target: Engine, { networks }: Plan): Promise<void> {
+  for (const { name, action } of networks) {
+    if (action === 'stretch')
+      await withMembers(source, target, name, (engines) => planExtent(name, engines, defaultPort))
+  }
 }
 
 type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'size'>

@@ -1,7 +1,8 @@
+import type { Ghost } from './ghost.ts'
 import type { Manifest } from './manifest.ts'
 
 /** Version of the plan as the journal keeps it. */
-export const planVersion = 1
+export const planVersion = 2
 
 export type Mode = 'warm' | 'cold'
 export type Consistency = 'clean' | 'crash'
@@ -18,6 +19,10 @@ export interface MigrateOptions {
   path: DataPath
   /** Source network name to target network name: use the one that is there. */
   mapNetwork: Readonly<Record<string, string>>
+  /** Join the networks of both engines, so that peers that stay are reached as before. */
+  stretch: boolean
+  /** Peers that stay lose the container, and it loses them. */
+  leavePeers: boolean
   maxRounds: number
   verify: Verification
   /** Bytes a second; absent means no limit. */
@@ -58,8 +63,8 @@ export interface VolumePlan {
 
 export interface NetworkPlan {
   name: string
-  /** `join`: the network is on the target already. */
-  action: 'create' | 'join'
+  /** `join`: the network is on the target already. `stretch`: it becomes, or is, one with that on the source. */
+  action: 'create' | 'join' | 'stretch'
   /** The body of `POST /networks/create`, for `create`. */
   request: Record<string, unknown>
 }
@@ -93,6 +98,16 @@ export interface ContainerPlan {
   rest: 'stop' | 'freeze'
 }
 
+/** Who stands in for whom where networks are stretched. */
+export interface GhostsPlan {
+  /** For the containers that move, on the engine that they leave. */
+  onSource: Ghost[]
+  /** For their peers that stay, on the engine to which they move. */
+  onTarget: Ghost[]
+  /** Ghosts of the containers that move, on the engine to which they come back: they give way. */
+  givingWay: Ghost[]
+}
+
 /** What will be done, as data. Containers are sorted by the stage in which they start. */
 export interface Plan {
   version: typeof planVersion
@@ -103,6 +118,7 @@ export interface Plan {
   options: MigrateOptions
   containers: ContainerPlan[]
   networks: NetworkPlan[]
+  ghosts: GhostsPlan
   volumes: VolumePlan[]
   trees: TreePlan[]
   /** Where bind mounts are copied to on the target's host. */
@@ -114,5 +130,5 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `record`, `target`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `target`, `ghost`, `stretch`. */
 export const roleLabel = 'wherry.role'

@@ -41,6 +41,23 @@ export async function findStretched(
   return known
 }
 
+/** Does something with two engines and the further members that a network has already. */
+export async function withMembers<T>(
+  source: Engine,
+  target: Engine,
+  network: string,
+  action: (engines: Engine[]) => Promise<T>,
+): Promise<T> {
+  const opened: Engine[] = []
+  try {
+    const [known] = await findStretched([source, target], opened, network)
+    const members = (known?.memberships ?? []).map(({ engine }) => engine)
+    return await action([...new Set([source, target, ...members])])
+  } finally {
+    for (const engine of opened) await engine.close()
+  }
+}
+
 /** @throws RefusedError `not-stretched` where no engine knows the network. */
 export function theOnly(
   known: readonly KnownNetwork[],

@@ -11,7 +11,7 @@ export interface Parted {
 }
 
 /** Takes the links away, and the networks that were made for them where no container is on them. */
-export async function unstretch(memberships: readonly Membership[], report: Report): Promise<Parted[]> {
+export async function part(memberships: readonly Membership[], report: Report): Promise<Parted[]> {
   const parted: Parted[] = []
   for (const { engine, network, containerId, record } of memberships) {
     report({ type: 'phase', phase: 'unstretch', message: `parting ${network} on ${engine.name}` })

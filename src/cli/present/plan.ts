@@ -12,8 +12,12 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
     ...plan.containers.flatMap((container) => describeContainer(container)),
     ...plan.networks.map(
       ({ name, action }) =>
-        `  network ${name}: ${action === 'create' ? 'made again with the same subnet' : `the one on ${target.engine} is used`}`,
+        `  network ${name}: ${{ create: 'made again with the same subnet', join: `the one on ${target.engine} is used`, stretch: 'one network on both engines' }[action]}`,
     ),
+    ...plan.ghosts.onSource.map(
+      ({ of }) => `  ${of} keeps its names and addresses on ${source.engine}, for the peers there`,
+    ),
+    ...plan.ghosts.onTarget.map(({ of }) => `  ${of} stays, and is reached from ${target.engine} as before`),
     ...plan.trees.map(
       ({ kind, source: from, destination, container }) =>
         `  ${kind === 'layer' ? `writable layer of ${container}` : `${kind} ${from}`}${kind === 'layer' ? '' : ` → ${destination}`}: copied`,

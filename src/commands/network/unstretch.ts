@@ -3,7 +3,7 @@ import { BaseCommand } from '../../cli/base.ts'
 import { OpenEngines } from '../../cli/engines.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { findStretched, theOnly } from '../../network/members.ts'
-import { type Parted, unstretch } from '../../network/unstretch.ts'
+import { type Parted, part } from '../../network/unstretch.ts'
 
 export default class NetworkUnstretch extends BaseCommand {
   static override summary = 'Part a stretched network again.'
@@ -42,7 +42,7 @@ export default class NetworkUnstretch extends BaseCommand {
     }
     const names = memberships.map(({ engine }) => engine.name).join(' and ')
     await this.confirm(`Part ${args.network} between ${names}?`, flags.yes)
-    const parted = await unstretch(memberships, this.report)
+    const parted = await part(memberships, this.report)
     this.endProgress()
     for (const { engine, network, networkIs } of parted) {
       const made = networkIs === 'removed' ? ', and the network is removed there' : ''

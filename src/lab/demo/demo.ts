@@ -53,6 +53,8 @@ export async function runDemo(report: Report, signal: AbortSignal): Promise<Demo
         binds: 'fail',
         path: 'auto',
         mapNetwork: {},
+        stretch: false,
+        leavePeers: false,
         maxRounds: 8,
         verify: 'changed',
       },

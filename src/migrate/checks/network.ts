@@ -2,15 +2,18 @@ import { differences, sameDefinition } from '../../drivers/network/bridge.ts'
 import type { NetworkDocument } from '../../model/documents.ts'
 import { isBuiltInNetwork, type Manifest } from '../../model/manifest.ts'
 import { migrationLabel } from '../../model/plan.ts'
+import { ghostName } from '../../network/ghosts.ts'
 import { contains, overlap } from '../../network/ranges.ts'
 import { takesAllEndpoints } from '../create-request.ts'
 import type { Facts } from '../facts.ts'
+import { stretchedNetworks } from '../plan-ghosts.ts'
 import { type Check, dockerFor, findings, targetNetworkName } from './check.ts'
 
 /** Networks can be made again with their subnets, and the addresses in them are free. */
 export const checkNetworks: Check = (facts, options) => {
   const found = findings()
   const seen = new Set<string>()
+  const stretched = stretchedNetworks(facts, options)
   for (const manifest of facts.manifests) {
     for (const network of manifest.networks) {
       if (isBuiltInNetwork(network.Name)) {
@@ -28,6 +31,7 @@ export const checkNetworks: Check = (facts, options) => {
           network,
           targetNetworkName(options, network.Name),
           Object.hasOwn(options.mapNetwork, network.Name),
+          stretched.includes(network.Name),
           found,
         )
       seen.add(network.Name)
@@ -45,6 +49,7 @@ function checkNetwork(
   network: NetworkDocument,
   name: string,
   mapped: boolean,
+  isStretched: boolean,
   found: Finder,
 ): void {
   if (network.Driver !== 'bridge' && !mapped) {
@@ -56,6 +61,8 @@ function checkNetwork(
     return
   }
   const there = targetNetworks.find(({ Name }) => Name === name)
+  // Whether it can be is found out where stretching is planned.
+  if (there && isStretched) return
   if (there) {
     const ours = there.Labels?.[migrationLabel] !== undefined && sameDefinition(there, network)
     if (ours || mapped) return
@@ -121,6 +128,7 @@ function checkAddresses(
     if (!there) continue
     for (const address of [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6].filter(Boolean)) {
       const holder = holderOf(there, address)
+      if (holder === ghostName(container)) continue
       if (holder) {
         found.refuse(
           'address-taken',

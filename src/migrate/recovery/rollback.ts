@@ -12,9 +12,11 @@ import { newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
+import { placeGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
 import { startTarget } from '../steps/start.ts'
+import { stretchNetworks } from '../steps/stretch.ts'
 import { createVolumes } from '../steps/volumes.ts'
 import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
@@ -112,7 +114,14 @@ function assertCanRollBack(id: string, { status, left }: MigrationState, isLocke
 async function look(run: Run): Promise<void> {
   const { plan, source, target, state } = run
   if (!target.isAbsent) {
-    for (const { name } of [createNetworks, createVolumes, createContainers, startAgents])
+    for (const { name } of [
+      createNetworks,
+      stretchNetworks,
+      createVolumes,
+      createContainers,
+      placeGhosts,
+      startAgents,
+    ])
       state.begun.add(name)
     // Where a copy has run, the source had been brought to rest before.
     if ((await targetCopies(run)).some(everStarted))

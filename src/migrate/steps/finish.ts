@@ -5,6 +5,7 @@ import { targetCopies } from '../carry-back.ts'
 import { assertAllRun } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgents } from './agents.ts'
+import { layGhosts } from './ghosts.ts'
 import { assertAtRest, runningStages } from './rest.ts'
 
 /** The commit point: both sides hold the same data, the target serves, the source is fenced. */
@@ -71,6 +72,7 @@ export const cleanUp: Step = {
   async do(run) {
     run.report({ type: 'phase', phase: 'clean-up', message: 'cleaning up' })
     await removeAgents(run)
+    await layGhosts(run)
     await keepHostDirectories(run.target, run.plan.id)
     return undefined
   },

@@ -2,6 +2,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import type { Run, Step } from '../run.ts'
+import { releaseSource, whileTakingOver } from './ghosts.ts'
 import { assertNotShared } from './sharing.ts'
 
 /** Makes sure that the source copies cannot come back by themselves: no restart policy from here on. */
@@ -38,9 +39,11 @@ export const bringToRest: Step = {
       message: `stopping ${plan.containers.map(({ name }) => name).join(', ')} on ${source.name}`,
     })
     run.times.restedFromMs = performance.now()
-    for (const stage of runningStages(plan).toReversed()) {
-      await allDone(stage.map((container) => rest(source, container)))
-    }
+    await whileTakingOver(run, async () => {
+      for (const stage of runningStages(plan).toReversed()) {
+        await allDone(stage.map((container) => rest(source, container)))
+      }
+    })
     await assertAtRest(run)
     await assertStillThere(run)
     await assertNotShared(run)
@@ -48,7 +51,10 @@ export const bringToRest: Step = {
     return undefined
   },
   isVital: true,
-  undo: startAgain,
+  async undo(run) {
+    await releaseSource(run)
+    await startAgain(run)
+  },
 }
 
 /** Lets the source copies run on, those first that others depend on. One that somebody removed cannot. */

@@ -2,6 +2,7 @@ import { migrationLabel, roleLabel } from '../../model/plan.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
+import { comeBack, giveWay } from './ghosts.ts'
 import { allDone, assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
@@ -12,6 +13,7 @@ export const startTarget: Step = {
     await assertAtRest(run)
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
+    await giveWay(run)
     for (const stage of runningStages(plan)) {
       await allDone(stage.map(({ name }) => letRun(run, name)))
     }
@@ -20,7 +22,8 @@ export const startTarget: Step = {
     return undefined
   },
   isVital: true,
-  async undo({ plan, target }) {
+  async undo(run) {
+    const { plan, target } = run
     // The anonymous volumes of a copy go with it only when nothing else has them.
     await removeAgentsOn(target, plan)
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
@@ -28,6 +31,7 @@ export const startTarget: Step = {
     for (const { Id } of (await target.containers.list({ labels })).toReversed()) {
       await target.containers.remove(Id, { volumes: true })
     }
+    await comeBack(run)
   },
 }
 

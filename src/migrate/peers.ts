@@ -1,0 +1,73 @@
+import type { Engine } from '../engine/engine.ts'
+import type { ContainerDocument } from '../model/documents.ts'
+import type { GhostEndpoint } from '../model/ghost.ts'
+import { isBuiltInNetwork, type Manifest } from '../model/manifest.ts'
+import { roleLabel } from '../model/plan.ts'
+import { ghostLabel, ghostRole } from '../network/ghosts.ts'
+import { membershipsOn } from '../network/membership.ts'
+
+/** A running container that shares networks with those that move. */
+export interface Peer {
+  name: string
+  /** Its endpoints on the shared networks, those that somebody made. */
+  endpoints: GhostEndpoint[]
+  /** The container that it stands for, if it is a ghost. */
+  ghostOf?: string
+}
+
+/** The running containers of an engine, the group's own left out, that are on a network with one of the group. */
+export async function findPeers(source: Engine, manifests: readonly Manifest[]): Promise<Peer[]> {
+  const networks = manifests
+    .flatMap((manifest) => manifest.networks)
+    .filter(({ Name }) => !isBuiltInNetwork(Name))
+  const shared = new Set(networks.map(({ Name }) => Name))
+  const own = manifests.map(({ id }) => id)
+  const ids = new Set(networks.flatMap(({ Containers }) => Object.keys(Containers ?? {})))
+  const documents = await Promise.all(
+    [...ids].filter((id) => !own.includes(id)).map((id) => source.containers.inspect(id)),
+  )
+  return documents.flatMap((document) => (document ? [peerOf(document, shared)] : []))
+}
+
+function peerOf(document: ContainerDocument, shared: ReadonlySet<string>): Peer {
+  const name = document.Name.slice(1)
+  const labels = document.Config.Labels ?? {}
+  const endpoints = Object.entries(document.NetworkSettings.Networks).filter(([network]) =>
+    shared.has(network),
+  )
+  return {
+    name,
+    endpoints: endpoints.map(([network, endpoint]) => ({
+      network,
+      ipv4: endpoint.IPAddress ?? '',
+      ipv6: endpoint.GlobalIPv6Address ?? '',
+      mac: endpoint.MacAddress ?? '',
+      names: namesOn(name, endpoint.Aliases ?? [], document.Config.Hostname),
+    })),
+    ...(labels[roleLabel] === ghostRole ? { ghostOf: labels[ghostLabel] ?? '' } : {}),
+  }
+}
+
+/** The names under which the engine's DNS knows a container on a network. */
+export function namesOn(name: string, aliases: readonly string[], hostname = ''): string[] {
+  return [...new Set([name, ...aliases, hostname])].filter(Boolean)
+}
+
+/** The networks that are one on both engines already. */
+export async function stretchedBetween(source: Engine, target: Engine): Promise<string[]> {
+  const [here, there] = await Promise.all([membershipsOn(source), membershipsOn(target)])
+  const isSame = (network: string, vni: number) =>
+    there.some((other) => other.network === network && other.record.settings.vni === vni)
+  return here
+    .filter(({ network, record }) => isSame(network, record.settings.vni))
+    .map(({ network }) => network)
+}
+
+/** The names of the running containers on a network that are no ghosts. */
+export async function othersOn(engine: Engine, network: string): Promise<string[]> {
+  const ids = Object.keys((await engine.networks.inspect(network))?.Containers ?? {})
+  const documents = await Promise.all(ids.map((id) => engine.containers.inspect(id)))
+  return documents.flatMap((document) =>
+    document && document.Config.Labels?.[roleLabel] !== ghostRole ? [document.Name.slice(1)] : [],
+  )
+}

@@ -5,7 +5,7 @@ import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
 import { endFrozen } from './steps/frozen.ts'
-import { placeGhosts } from './steps/ghosts.ts'
+import { placeGhosts, prepareGhosts } from './steps/ghosts.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
 import { bringToRest, fence } from './steps/rest.ts'
@@ -26,6 +26,7 @@ export function stepsOf({ options }: Plan): Step[] {
     placeGhosts,
     startAgents,
     ...(options.mode === 'warm' ? [preCopy] : []),
+    prepareGhosts,
     fence,
     bringToRest,
     finalRound,

@@ -5,6 +5,7 @@ import { createService } from '../launch/service.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
 import { roleLabel } from '../model/plan.ts'
+import { cannotChoose } from './addresses.ts'
 
 export const ghostRole = 'ghost'
 /** The container that a ghost stands for. */
@@ -12,6 +13,8 @@ export const ghostLabel = 'wherry.ghost-of'
 
 /** How long the engine waits between two attempts to get an address that is about to be free. */
 const pauseMs = 2
+/** How long after a stop its addresses are tried for. */
+const holdMs = 10_000
 
 /** A ghost's own name: an engine has one for each container that it stands for. */
 export function ghostName(of: string): string {
@@ -37,7 +40,7 @@ export async function placeGhost(
   await engine.containers.start(id)
 }
 
-/** Starts a ghost that has no address yet: `holdAddresses` gives it those of the container when that stops. */
+/** Starts a ghost that has no address yet: `takeOver` gives it those of the container when that stops. */
 export async function prepareGhost(
   engine: Engine,
   ghost: Ghost,
@@ -54,45 +57,78 @@ export async function prepareGhost(
 }
 
 /**
- * Takes over the addresses of a container that is about to stop: tries again and again, so that they are free for a few
- * milliseconds only. Returns when the ghost has them all and is silent.
- * @throws WherryError `address-lost` when it was called off before, with what the engine said last.
+ * Takes over the addresses of a container that is stopped by `stop`: tries again and again meanwhile, so that they are free for a few
+ * milliseconds only; on networks where nobody can choose an address, right after it. Returns when the ghost has them all and is silent.
+ * @throws WherryError `address-lost` when somebody else was quicker.
  */
-export async function holdAddresses(engine: Engine, ghost: Ghost, signal: AbortSignal): Promise<void> {
+export async function takeOver(engine: Engine, ghost: Ghost, stop: Promise<void>): Promise<void> {
+  const over = new AbortController()
+  const taking = ghost.endpoints.map((endpoint) => take(engine, ghost, endpoint, stop, over.signal))
+  // By then every address is free, or somebody else has it.
+  const ended = stop.then(
+    () => sleep(holdMs, undefined, { signal: over.signal }),
+    () => {},
+  )
+  ended.catch(() => {}).finally(() => over.abort())
+  try {
+    await Promise.all(taking)
+  } finally {
+    over.abort()
+    await Promise.allSettled(taking)
+  }
   const name = ghostName(ghost.of)
-  await Promise.all(ghost.endpoints.map((endpoint) => take(engine, ghost, endpoint, signal)))
-  const { exitCode, output } = await engine.containers.exec(name, [
-    'node',
-    '/wherry/dist/agent/main.js',
-    'silence',
-  ])
+  const { exitCode, output } = await engine.containers.exec(name, silence)
   if (exitCode === 0) return
   throw new WherryError('ghost-not-silent', exitCodes.unexpected, `${name} on ${engine.name}: ${output}`)
 }
+
+const silence = ['node', '/wherry/dist/agent/main.js', 'silence']
 
 async function take(
   engine: Engine,
   { of }: Ghost,
   endpoint: GhostEndpoint,
+  stop: Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { network, ipv4, ipv6 } = endpoint
   const name = ghostName(of)
+  const wanted = [ipv4, ipv6].filter(Boolean).join(' and ')
   let why = ''
   while (!signal.aborted) {
     try {
-      return await engine.networks.connect(network, name, request(endpoint))
+      await engine.networks.connect(network, name, request(endpoint))
+      return
     } catch (error) {
-      const there = await engine.containers.inspect(name)
-      if (there?.NetworkSettings.Networks[network]) return
       why = messageOf(error)
+      if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
+      const now = await engine.containers.inspect(name)
+      if (now?.NetworkSettings.Networks[network]) return
     }
     await sleep(pauseMs)
   }
-  throw new WherryError(
+  throw lost(of, wanted, engine.name, why)
+}
+
+/** The engine gives out what it likes: the address that was just freed, when all below it are taken. */
+async function takeNext(
+  engine: Engine,
+  of: string,
+  { network, names, mac, ipv4 }: GhostEndpoint,
+  stop: Promise<void>,
+): Promise<void> {
+  await stop
+  const name = ghostName(of)
+  await engine.networks.connect(network, name, { Aliases: [...names], ...(mac ? { MacAddress: mac } : {}) })
+  const got = (await engine.containers.inspect(name))?.NetworkSettings.Networks[network]?.IPAddress
+  if (got !== ipv4) throw lost(of, ipv4, engine.name, `the engine gave out ${got} instead`)
+}
+
+function lost(of: string, wanted: string, engine: string, why: string): WherryError {
+  return new WherryError(
     'address-lost',
     exitCodes.rolledBack,
-    `The address ${[ipv4, ipv6].filter(Boolean).join(' and ')} of ${of} could not be held on ${engine.name}: ${why}`,
+    `The address ${wanted} of ${of} could not be held on ${engine}: ${why}`,
     { suggestions: ['Another container may have got it in that moment. Try again when it has gone.'] },
   )
 }

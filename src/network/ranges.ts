@@ -31,6 +31,19 @@ export function firstAddress(subnet: string): string {
   return toAddress(toNumber(base) + 1n, isIPv6(base) ? 128 : 32)
 }
 
+/**
+ * The host addresses of a subnet in ascending order, up to but without one, at most so many; those next to that one where they
+ * would be more.
+ */
+export function addressesBelow(subnet: string, address: string | undefined, most: number): string[] {
+  const [base = ''] = subnet.split('/')
+  const bits = isIPv6(base) ? 128 : 32
+  const first = toNumber(base) + 1n
+  const end = address === undefined ? first + BigInt(most) : toNumber(address)
+  const start = end - first > BigInt(most) ? end - BigInt(most) : first
+  return Array.from({ length: Number(end - start) }, (_, index) => toAddress(start + BigInt(index), bits))
+}
+
 /** Whether an address lies in a subnet such as 172.18.0.0/16. */
 export function contains(subnet: string, address: string): boolean {
   const [base = '', prefix = '0'] = subnet.split('/')

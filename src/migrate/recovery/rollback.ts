@@ -12,7 +12,7 @@ import { newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
-import { placeGhosts } from '../steps/ghosts.ts'
+import { placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
 import { startTarget } from '../steps/start.ts'
@@ -120,6 +120,7 @@ async function look(run: Run): Promise<void> {
       createVolumes,
       createContainers,
       placeGhosts,
+      prepareGhosts,
       startAgents,
     ])
       state.begun.add(name)

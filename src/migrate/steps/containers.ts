@@ -1,6 +1,8 @@
 import type { EndpointRequest } from '../../engine/containers.ts'
+import { ensureAgentImage } from '../../launch/image.ts'
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
-import type { Step } from '../run.ts'
+import { letsChoose } from '../../network/addresses.ts'
+import type { Run, Step } from '../run.ts'
 
 /**
  * Creates the containers on the target, not started. This early, because everything that an engine could object to then
@@ -8,15 +10,19 @@ import type { Step } from '../run.ts'
  */
 export const createContainers: Step = {
   name: 'containers',
-  async do({ plan, target }) {
+  async do(run) {
+    const { plan, target } = run
     const ids: Record<string, string> = {}
+    const fixed = await networksWithoutChoice(run)
     for (const { name, request, connections } of plan.containers) {
       const there = await target.containers.inspect(name)
       const isOurs = there?.Config.Labels?.[migrationLabel] === plan.id
-      ids[name] = there && isOurs ? there.Id : await target.containers.create(name, request)
+      ids[name] =
+        there && isOurs ? there.Id : await target.containers.create(name, withoutChoice(request, fixed))
       for (const { network, endpoint } of connections) {
         if (isOurs && there?.NetworkSettings.Networks[network]) continue
-        await target.networks.connect(network, name, endpoint as EndpointRequest)
+        const asked = fixed.includes(network) ? { ...endpoint, IPAMConfig: {} } : endpoint
+        await target.networks.connect(network, name, asked as EndpointRequest)
       }
     }
     return { ids }
@@ -27,4 +33,29 @@ export const createContainers: Step = {
       await target.containers.remove(Id, { volumes: true })
     }
   },
+}
+
+/** The stretched networks on which the target lets nobody choose an address. */
+async function networksWithoutChoice({ plan, source, target, report }: Run): Promise<string[]> {
+  const stretched = plan.networks.filter(({ action }) => action === 'stretch')
+  if (stretched.length === 0) return []
+  const { reference } = await ensureAgentImage(target, [source], report)
+  const found: string[] = []
+  for (const { name } of stretched) if (!(await letsChoose(target, name, reference))) found.push(name)
+  return found
+}
+
+/** Leaves the addresses out where they cannot be asked for; they are seen to at the start. */
+function withoutChoice(
+  request: Record<string, unknown>,
+  networks: readonly string[],
+): Record<string, unknown> {
+  const { EndpointsConfig = {} } = (request.NetworkingConfig ?? {}) as {
+    EndpointsConfig?: Record<string, object>
+  }
+  const endpoints = Object.entries(EndpointsConfig).map(([network, endpoint]) => [
+    network,
+    networks.includes(network) ? { ...endpoint, IPAMConfig: {} } : endpoint,
+  ])
+  return { ...request, NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } }
 }

@@ -1,76 +1,123 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ensureAgentImage } from '../../launch/image.ts'
-import { migrationLabel, type Plan } from '../../model/plan.ts'
+import { exitCodes, WherryError } from '../../model/errors.ts'
+import { type ContainerPlan, migrationLabel, type Plan } from '../../model/plan.ts'
+import { letsChoose, plugBelow, removePlugs } from '../../network/addresses.ts'
 import {
   ghostLabel,
   ghostsOn,
-  holdAddresses,
   placeGhost,
   prepareGhost,
   removeGhosts,
+  takeOver,
 } from '../../network/ghosts.ts'
 import { othersOn } from '../peers.ts'
 import type { Run, Step } from '../run.ts'
 
-/** How long after a stop the addresses must be held: they are free by then, or somebody else has one. */
-const holdMs = 10_000
-
-/**
- * Puts ghosts where containers will be missing: on the target for the peers that stay, and on the source, still without
- * addresses, for the containers that move.
- */
+/** Puts ghosts on the target, for the peers that stay on the source. */
 export const placeGhosts: Step = {
   name: 'ghosts',
   async do(run) {
     const { plan, source, target, report } = run
-    const { onSource, onTarget } = plan.ghosts
-    if (onSource.length + onTarget.length === 0) return undefined
-    const { reference: image } = await ensureAgentImage(source, [target], report)
-    await ensureAgentImage(target, [source], report)
+    const { onTarget } = plan.ghosts
+    if (onTarget.length === 0) return undefined
+    const { reference: image } = await ensureAgentImage(target, [source], report)
     const there = await ghostsOn(target)
     for (const ghost of onTarget) {
       if (!there.some((other) => isDeepStrictEqual(other, ghost)))
         await placeGhost(target, ghost, image, labelsOf(plan))
     }
-    for (const ghost of onSource) await prepareGhost(source, ghost, image, labelsOf(plan))
-    return { ghosts: [...onSource, ...onTarget].map(({ of }) => of) }
+    return { ghosts: onTarget.map(({ of }) => of) }
   },
-  async undo({ plan, source, target }) {
-    const labels = labelFilters(plan)
-    for (const engine of [source, target]) if (!engine.isAbsent) await removeGhosts(engine, labels)
+  async undo({ plan, target }) {
+    await removeGhosts(target, labelFilters(plan))
   },
 }
 
-/**
- * Does what stops the source copies, and takes over their addresses in the moment in which they become free.
- * @throws WherryError `address-lost` when somebody else was quicker.
- */
-export async function whileTakingOver(run: Run, stop: () => Promise<void>): Promise<void> {
-  const over = new AbortController()
-  const { onSource } = run.plan.ghosts
-  const taking = Promise.all(onSource.map((ghost) => holdAddresses(run.source, ghost, over.signal)))
-  // Looked at below; a stop that fails comes first.
-  taking.catch(() => {})
-  let timer: NodeJS.Timeout | undefined
-  try {
-    await stop()
-    timer = setTimeout(() => over.abort(), holdMs)
-    await taking
-  } finally {
-    clearTimeout(timer)
-    over.abort()
-    await taking.catch(() => {})
-  }
+/** Makes ready what takes over the addresses on the source when the containers stop. */
+export const prepareGhosts: Step = {
+  name: 'takeover',
+  async do({ plan, source, target, report }) {
+    const { onSource } = plan.ghosts
+    if (onSource.length === 0) return undefined
+    const { reference: image } = await ensureAgentImage(source, [target], report)
+    for (const ghost of onSource) await prepareGhost(source, ghost, image, labelsOf(plan))
+    for (const { endpoints } of onSource) {
+      for (const { network, ipv4 } of endpoints) {
+        if (ipv4 && !(await letsChoose(source, network, image)))
+          await plugBelow(source, network, ipv4, image, labelsOf(plan))
+      }
+    }
+    return { ghosts: onSource.map(({ of }) => of) }
+  },
+  isVital: true,
+  undo: releaseSource,
+}
+
+/** Does what stops the source copies, and takes over their addresses in the moment in which they become free. */
+export async function whileTakingOver({ plan, source }: Run, stop: () => Promise<void>): Promise<void> {
+  const stopping = stop()
+  const taking = plan.ghosts.onSource.map((ghost) => takeOver(source, ghost, stopping))
+  // A stop that fails comes first.
+  const outcomes = Promise.allSettled(taking)
+  await stopping.finally(() => outcomes)
+  await Promise.all(taking)
+  await removePlugs(source, labelFilters(plan))
 }
 
 /** Frees on the source what the ghosts of this migration hold: the containers that they stand for need it. */
 export async function releaseSource({ plan, source }: Run): Promise<void> {
   await removeGhosts(source, labelFilters(plan))
+  await removePlugs(source, labelFilters(plan))
 }
 
-/** Takes the ghosts of the containers that come now away from the target. */
-export async function giveWay({ plan, target }: Run): Promise<void> {
-  for (const { of } of plan.ghosts.givingWay) await removeGhosts(target, [`${ghostLabel}=${of}`])
+/**
+ * Starts a container on the target with the addresses that it has had: its ghost there gives way first.
+ * @throws WherryError `address-lost` when it came up with another.
+ */
+export async function startInPlace(
+  run: Run,
+  { name }: ContainerPlan,
+  start: () => Promise<void>,
+): Promise<void> {
+  const { plan, target, source, report } = run
+  const wanted = await unchosen(run, name)
+  if (wanted.length > 0) {
+    const { reference: image } = await ensureAgentImage(target, [source], report)
+    for (const { network, ipv4 } of wanted) await plugBelow(target, network, ipv4, image, labelsOf(plan))
+  }
+  if (plan.ghosts.givingWay.some(({ of }) => of === name)) {
+    await removeGhosts(target, [`${ghostLabel}=${name}`])
+  }
+  await start()
+  if (wanted.length === 0) return
+  await removePlugs(target, labelFilters(plan))
+  const now = await target.containers.inspect(name)
+  for (const { network, ipv4 } of wanted) {
+    const got = now?.NetworkSettings.Networks[network]?.IPAddress
+    if (got !== ipv4) throw otherAddress(name, ipv4, got, target.name)
+  }
+}
+
+/** The addresses that a copy is to have and could not ask for. */
+async function unchosen({ plan, target }: Run, name: string): Promise<{ network: string; ipv4: string }[]> {
+  const stretched = plan.networks.filter(({ action }) => action === 'stretch').map((network) => network.name)
+  if (stretched.length === 0) return []
+  const manifest = plan.containers.find((container) => container.name === name)?.manifest
+  const endpoints = (await target.containers.inspect(name))?.NetworkSettings.Networks ?? {}
+  return (manifest?.endpoints ?? [])
+    .filter(({ network }) => stretched.includes(network) && !endpoints[network]?.IPAMConfig?.IPv4Address)
+    .map(({ network, actual }) => ({ network, ipv4: actual.ipv4 }))
+    .filter(({ ipv4 }) => ipv4 !== '')
+}
+
+function otherAddress(name: string, wanted: string, got: string | undefined, engine: string): WherryError {
+  return new WherryError(
+    'address-lost',
+    exitCodes.rolledBack,
+    `${name} came up on ${engine} with the address ${got ?? 'of another network'} in place of ${wanted}.`,
+    { suggestions: ['Another container may have got it in that moment. Try again when it has gone.'] },
+  )
 }
 
 /** Puts back the ghosts that gave way. */

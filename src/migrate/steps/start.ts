@@ -1,8 +1,9 @@
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import { removePlugs } from '../../network/addresses.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
-import { comeBack, giveWay } from './ghosts.ts'
+import { comeBack, startInPlace } from './ghosts.ts'
 import { allDone, assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
@@ -13,9 +14,11 @@ export const startTarget: Step = {
     await assertAtRest(run)
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
-    await giveWay(run)
     for (const stage of runningStages(plan)) {
-      await allDone(stage.map(({ name }) => letRun(run, name)))
+      // One after the other where addresses depend on who comes first.
+      if (plan.networks.some(({ action }) => action === 'stretch')) {
+        for (const container of stage) await startInPlace(run, container, () => letRun(run, container.name))
+      } else await allDone(stage.map(({ name }) => letRun(run, name)))
     }
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
@@ -31,6 +34,7 @@ export const startTarget: Step = {
     for (const { Id } of (await target.containers.list({ labels })).toReversed()) {
       await target.containers.remove(Id, { volumes: true })
     }
+    await removePlugs(target, [`${migrationLabel}=${plan.id}`])
     await comeBack(run)
   },
 }

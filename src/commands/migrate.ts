@@ -53,6 +53,12 @@ export default class Migrate extends BaseCommand {
       helpValue: 'NETWORK=TARGET_NETWORK',
       default: [],
     }),
+    'map-parent': Flags.string({
+      multiple: true,
+      summary: "The interface of the target's host that a macvlan or ipvlan network lies on there.",
+      helpValue: 'NETWORK=INTERFACE',
+      default: [],
+    }),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
       default: 'auto' as const,
@@ -75,6 +81,7 @@ export default class Migrate extends BaseCommand {
     const { flags, argv } = await this.parse(Migrate)
     const limitBytesPerSecond = parseRate(flags['limit-rate'])
     const mapNetwork = parseMapping(flags['map-network'], 'map-network')
+    const mapParent = parseMapping(flags['map-parent'], 'map-parent')
     await using target = await connectEngine(flags.to)
     await using source = await connectEngine(flags.from)
     const request: MigrateRequest = {
@@ -87,6 +94,7 @@ export default class Migrate extends BaseCommand {
         binds: flags.binds,
         path: flags.path,
         mapNetwork,
+        mapParent,
         maxRounds: flags['max-rounds'],
         verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),

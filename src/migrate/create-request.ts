@@ -13,6 +13,8 @@ export interface CreateSettings {
   image: string
   labels: Record<string, string>
   mapNetwork: Readonly<Record<string, string>>
+  /** Networks of the source in which no MAC address can be asked for on that engine. */
+  withoutMac: readonly string[]
   /** The version of the API that is spoken with that engine. */
   apiVersion: string
 }
@@ -36,13 +38,14 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
   )
   const requests = others.map((endpoint) => ({
     network: target(endpoint.network),
-    endpoint: endpointRequest(endpoint),
+    endpoint: endpointRequest(endpoint, settings),
   }))
   const atOnce = takesAllEndpoints(settings.apiVersion) ? requests : []
   const endpoints: Record<string, object> = Object.fromEntries(
     atOnce.map(({ network, endpoint }) => [network, endpoint]),
   )
-  if (main && !isBuiltInNetwork(main.network)) endpoints[target(main.network)] = endpointRequest(main)
+  if (main && !isBuiltInNetwork(main.network))
+    endpoints[target(main.network)] = endpointRequest(main, settings)
   // Who names any endpoints has to name the main one too.
   else if (main && atOnce.length > 0) endpoints[main.network] = {}
   return {
@@ -73,6 +76,7 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
   // A command line without the image's entrypoint was asked for with an empty one; null would bring the image's back.
   if (!config.Entrypoint?.length && image.config?.Entrypoint?.length) request.Entrypoint = ['']
   const mode = hostConfig.NetworkMode ?? ''
+  if (settings.withoutMac.includes(mode)) delete request.MacAddress
   if (mode.startsWith('container:')) {
     // These belong to the container whose network is joined; engines refuse to be told them twice.
     delete request.Hostname
@@ -84,7 +88,10 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
   return request
 }
 
-function endpointRequest({ network, asked, actual }: ManifestEndpoint): Record<string, unknown> {
+function endpointRequest(
+  { network, asked, actual }: ManifestEndpoint,
+  { withoutMac }: CreateSettings,
+): Record<string, unknown> {
   // The default bridge has no fixed addresses; asking for one is an error there.
   const fixed = !isBuiltInNetwork(network)
   const ipv4 = asked.ipv4 ?? (fixed ? actual.ipv4 : '')
@@ -97,7 +104,7 @@ function endpointRequest({ network, asked, actual }: ManifestEndpoint): Record<s
     Aliases: asked.aliases,
     Links: asked.links,
     DriverOpts: asked.driverOptions,
-    ...(asked.mac ? { MacAddress: asked.mac } : {}),
+    ...(asked.mac && !withoutMac.includes(network) ? { MacAddress: asked.mac } : {}),
     ...(asked.gatewayPriority ? { GwPriority: asked.gatewayPriority } : {}),
   }
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { networkRequest } from '../drivers/network/bridge.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { isBuiltInNetwork } from '../model/manifest.ts'
 import {
@@ -27,6 +26,7 @@ import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
 import { startStages } from './order.ts'
+import { targetNetwork } from './target-network.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
@@ -92,11 +92,16 @@ function planContainer(
   options: MigrateOptions,
 ): Omit<ContainerPlan, 'stage'> {
   const image = planImage(manifest, facts)
-  const { hostConfig, state } = manifest
+  const { hostConfig, state, networks } = manifest
+  const withTrait = (trait: 'keepsMac' | 'announces', value: boolean) =>
+    networks
+      .filter((network) => targetNetwork(facts, options, network).driver?.traits[trait] === value)
+      .map(({ Name }) => Name)
   const created = createRequest(manifest, {
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    withoutMac: withTrait('keepsMac', false),
     apiVersion: facts.target.apiVersion,
   })
   return {
@@ -106,10 +111,19 @@ function planContainer(
     image,
     request: created.request,
     connections: created.connections,
+    announced: addressesOn(manifest, withTrait('announces', true)),
     restartPolicy: hostConfig.RestartPolicy ?? { Name: 'no', MaximumRetryCount: 0 },
     wasRunning: state.running,
     rest: options.consistency === 'crash' || hostConfig.AutoRemove ? 'freeze' : 'stop',
   }
+}
+
+/** The addresses that a container has in these networks, and will have again. */
+function addressesOn({ endpoints }: Manifest, networks: readonly string[]): string[] {
+  return endpoints
+    .filter(({ network }) => networks.includes(network))
+    .flatMap(({ asked, actual }) => [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6])
+    .filter(Boolean)
 }
 
 function planImage({ image }: Manifest, { targetImages }: Facts): ImagePlan {
@@ -133,13 +147,11 @@ function planNetworks(
     .flatMap(({ networks }) => networks)
     .filter(({ Name }) => !isBuiltInNetwork(Name))
     .map((network): NetworkPlan => {
-      const name = options.mapNetwork[network.Name] ?? network.Name
-      const there = facts.targetNetworks.some(({ Name }) => Name === name)
-      return {
-        name,
-        action: there ? 'join' : 'create',
-        request: networkRequest(network, labelsFor(id, 'target')),
-      }
+      const { name, there, driver } = targetNetwork(facts, options, network)
+      const parent = options.mapParent?.[network.Name]
+      const labels = labelsFor(id, 'target')
+      const request = there ? undefined : driver?.request(network, { labels, ...(parent ? { parent } : {}) })
+      return { name, action: request ? 'create' : 'join', request: request ?? {} }
     })
   return plans.filter(({ name }, index) => plans.findIndex((other) => other.name === name) === index)
 }

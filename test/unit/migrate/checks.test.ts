@@ -1,6 +1,6 @@
 import t from 'tap'
-import { contains, overlap } from '../../../src/migrate/checks/network.ts'
 import { portRange } from '../../../src/migrate/checks/ports.ts'
+import { contains, overlap } from '../../../src/migrate/checks/subnets.ts'
 import { sharedLayers } from '../../../src/migrate/image-transfer.ts'
 import { splitReference } from '../../../src/migrate/steps/images.ts'
 import { anotherRound } from '../../../src/migrate/steps/rounds.ts'

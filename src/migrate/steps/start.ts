@@ -1,4 +1,5 @@
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import { announce } from '../announce.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
@@ -12,11 +13,18 @@ export const startTarget: Step = {
     await assertAtRest(run)
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
+    const announced: Promise<void>[] = []
     for (const stage of runningStages(plan)) {
-      await allDone(stage.map(({ name }) => letRun(run, name)))
+      await allDone(
+        stage.map(async (container) => {
+          await letRun(run, container.name)
+          announced.push(announce(run, target, container))
+        }),
+      )
     }
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
+    await Promise.all(announced)
     return undefined
   },
   isVital: true,

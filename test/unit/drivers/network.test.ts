@@ -45,8 +45,9 @@ t.test('each network has its driver, and one of an unknown kind has none', async
   t.equal(driverOf(onParent('ipvlan', 'eth0'))?.name, 'ipvlan')
   t.equal(driverOf(network({ Driver: 'overlay' }))?.name, 'overlay')
   t.equal(driverOf(network({ Driver: 'weave' })), undefined)
-  for (const parts of [{ Options: {} }, { Options: { parent: 'dm-0123456789ab' } }, { Options: null }]) {
-    const dummy = network({ Driver: 'macvlan', ...parts })
+  const without: NetworkDocument['Options'][] = [{}, null, { parent: 'dm-0123456789ab' }]
+  for (const Options of without) {
+    const dummy = network({ Driver: 'macvlan', Options })
     t.equal(driverOf(dummy)?.traits.reach, 'engine', 'without a parent nobody outside is reached')
     t.strictSame(driverOf(dummy)?.request(dummy, { labels: {} })?.Options, {})
   }

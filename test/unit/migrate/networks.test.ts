@@ -114,10 +114,13 @@ t.test('a network that spans engines shows the container that moves: its address
 t.test('a MAC address is asked for only where containers have one', async (t) => {
   const mac = (of: Facts, more: Partial<MigrateOptions> = {}) => {
     const request = planned(of, more).containers[0]?.request
-    const { EndpointsConfig } = request?.NetworkingConfig as {
-      EndpointsConfig: Record<string, { MacAddress?: string }>
-    }
-    return [request?.MacAddress, Object.values(EndpointsConfig)[0]?.MacAddress]
+    const networking = request?.NetworkingConfig as
+      | { EndpointsConfig: Record<string, { MacAddress?: string }> }
+      | undefined
+    return [
+      request?.MacAddress,
+      networking?.EndpointsConfig.net?.MacAddress ?? networking?.EndpointsConfig.lan?.MacAddress,
+    ]
   }
   const asked = '02:11:22:33:44:55'
   t.strictSame(mac(facts(network('macvlan'))), [asked, asked])

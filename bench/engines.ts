@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { prepareAgentImage } from '../src/lab/agent-image.ts'
+import { prepareOwnImages } from '../src/lab/own-images.ts'
 import { ensureLabImage } from '../src/lab/images.ts'
 import { type LabEngine, labEngine } from '../src/lab/record.ts'
 import { labUp } from '../src/lab/up.ts'
@@ -20,7 +20,7 @@ export type Engines = Record<EngineName, LabEngine>
 
 /** Brings the lab up where it is not, with all images that a run needs. */
 export async function openEngines(report: Report): Promise<Engines> {
-  await labUp({ prepare: prepareAgentImage }, report)
+  await labUp({ prepare: prepareOwnImages }, report)
   const directory = fileURLToPath(new URL('../test/lab/images/workload', import.meta.url))
   await ensureLabImage({ tag: image, directory, engines: ['alpha', 'beta'] }, report)
   const [alpha, beta] = await Promise.all([labEngine('alpha'), labEngine('beta')])

@@ -1,6 +1,6 @@
 /**
- * What runs in the agent's image: without arguments the agent (`agent.ts`), else one of the helpers that stay on an
- * engine, with its settings as JSON.
+ * What runs in the agent's image: without arguments the agent (`agent.ts`), else one of the helpers, with its settings
+ * as JSON.
  */
 const [service, settings = '{}'] = process.argv.slice(2)
 
@@ -13,6 +13,9 @@ switch (service) {
     break
   case 'silence':
     ;(await import('./network/ghost.ts')).goSilent()
+    break
+  case 'announce':
+    await (await import('./network/announce.ts')).announce(JSON.parse(settings))
     break
   case 'stretch':
     await (await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from 'no
 import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
 import { fileSystemName } from './file-system.ts'
 import { inside, resolveHostPath } from './host-path.ts'
+import { interfaceNames } from './network/interfaces.ts'
 import { type ListeningPort, parsePorts, parseRoutes, type Route } from './probe-network.ts'
 
 /** What to look at. Nothing is changed. */
@@ -14,6 +15,8 @@ export interface ProbeParams {
   exist?: string[]
   /** Also list the ports that are taken, and routes, in the agent's own network namespace. */
   networkNamespacePorts?: boolean
+  /** Kernel modules that are looked for, beside vxlan. */
+  modules?: string[]
 }
 
 export interface FileSystemFacts {
@@ -43,9 +46,11 @@ export interface Probe {
   memoryBytes: number
   fileSystems: FileSystemFacts[]
   paths: PathFacts[]
-  /** `loaded` counts what is built into the kernel; undefined when it cannot be told. */
+  /** True also for what is built into the kernel or could be loaded; undefined when it cannot be told. */
   modules: Record<string, boolean | undefined>
   addresses: string[]
+  /** Names of the network interfaces, the loopback one left out. */
+  interfaces: string[]
   ports?: ListeningPort[]
   routes?: Route[]
 }
@@ -59,11 +64,14 @@ export function probe(params: ProbeParams): Probe {
     memoryBytes: totalmem(),
     fileSystems: (params.statfs ?? []).map((path) => describeFileSystem(root, path)),
     paths: (params.exist ?? []).map((path) => describePath(root, path)),
-    modules: { vxlan: hasModule('vxlan') },
+    modules: Object.fromEntries(
+      ['vxlan', ...(params.modules ?? [])].map((name) => [name, hasModule(root, name)]),
+    ),
     addresses: Object.values(networkInterfaces())
       .flatMap((list) => list ?? [])
       .filter(({ internal, scopeid }) => !internal && !scopeid)
       .map(({ address }) => address),
+    interfaces: interfaceNames(),
     ...(params.networkNamespacePorts
       ? { ports: parsePorts(readProc), routes: parseRoutes(readProc('route')) }
       : {}),
@@ -71,11 +79,7 @@ export function probe(params: ProbeParams): Probe {
 }
 
 function readProc(name: string): string {
-  try {
-    return readFileSync(`/proc/net/${name}`, 'latin1')
-  } catch {
-    return ''
-  }
+  return readText(`/proc/net/${name}`)
 }
 
 function describeFileSystem(root: string, path: string): FileSystemFacts {
@@ -119,16 +123,28 @@ function isEmpty(path: Buffer): boolean {
   }
 }
 
-/** Loaded or built in: known for certain. A module that could be loaded is found only where /lib/modules is to be seen. */
-function hasModule(name: string): boolean | undefined {
+/**
+ * Whether the kernel has a module. Loaded or built in: known for certain, by the functions that the kernel names
+ * (/proc/kallsyms). One that could be loaded is found only where the host's /lib/modules is to be seen, unless the kernel
+ * loads none at all: then it has no /proc/modules (proc(5)).
+ */
+function hasModule(root: string, name: string): boolean | undefined {
   if (existsSync(`/sys/module/${name}`)) return true
-  const directory = `/lib/modules/${release()}`
+  const functions = readText('/proc/kallsyms')
+  if (functions.includes(` ${name}_init_module`)) return true
+  if (functions !== '' && !existsSync('/proc/modules')) return false
+  for (const top of new Set([root, ''])) {
+    const list = readText(`${top}/lib/modules/${release()}/modules.dep`)
+    if (list !== '') return list.includes(`/${name}.ko`)
+  }
+  return undefined
+}
+
+/** The text of a file, empty where it cannot be read. */
+function readText(path: string): string {
   try {
-    const lists = ['modules.builtin', 'modules.dep'].map((file) =>
-      readFileSync(`${directory}/${file}`, 'latin1'),
-    )
-    return lists.some((list) => list.includes(`/${name}.ko`))
+    return readFileSync(path, 'latin1')
   } catch {
-    return undefined
+    return ''
   }
 }

@@ -59,6 +59,12 @@ export default class Migrate extends BaseCommand {
       exclusive: ['leave-peers'],
     }),
     'leave-peers': Flags.boolean({ summary: 'Move although peers that stay lose the container.' }),
+    'map-parent': Flags.string({
+      multiple: true,
+      summary: "The interface of the target's host that a macvlan or ipvlan network lies on there.",
+      helpValue: 'NETWORK=INTERFACE',
+      default: [],
+    }),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
       default: 'auto' as const,
@@ -81,6 +87,7 @@ export default class Migrate extends BaseCommand {
     const { flags, argv } = await this.parse(Migrate)
     const limitBytesPerSecond = parseRate(flags['limit-rate'])
     const mapNetwork = parseMapping(flags['map-network'], 'map-network')
+    const mapParent = parseMapping(flags['map-parent'], 'map-parent')
     await using target = await connectEngine(flags.to)
     await using source = await connectEngine(flags.from)
     const request: MigrateRequest = {
@@ -95,6 +102,7 @@ export default class Migrate extends BaseCommand {
         mapNetwork,
         stretch: flags.stretch,
         leavePeers: flags['leave-peers'],
+        mapParent,
         maxRounds: flags['max-rounds'],
         verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),

@@ -28,7 +28,11 @@ export interface EngineInfo {
   Runtimes: Record<string, unknown>
   DefaultRuntime: string
   Plugins: { Volume: string[] | null; Network: string[] | null; Log: string[] | null }
-  Swarm: { LocalNodeState?: string }
+  Swarm: {
+    LocalNodeState?: string
+    NodeID?: string
+    RemoteManagers?: { NodeID: string; Addr: string }[] | null
+  }
 }
 
 /**

@@ -15,6 +15,8 @@ export interface CreateSettings {
   mapNetwork: Readonly<Record<string, string>>
   /** Networks on which the container has the MAC address that it has now, whoever chose it: neighbours know it. */
   keepMacOn: readonly string[]
+  /** Networks of the source in which no MAC address can be asked for on that engine. */
+  withoutMac: readonly string[]
   /** The version of the API that is spoken with that engine. */
   apiVersion: string
 }
@@ -76,6 +78,7 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
   // A command line without the image's entrypoint was asked for with an empty one; null would bring the image's back.
   if (!config.Entrypoint?.length && image.config?.Entrypoint?.length) request.Entrypoint = ['']
   const mode = hostConfig.NetworkMode ?? ''
+  if (settings.withoutMac.includes(mode)) delete request.MacAddress
   if (mode.startsWith('container:')) {
     // These belong to the container whose network is joined; engines refuse to be told them twice.
     delete request.Hostname
@@ -89,7 +92,7 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
 
 function endpointRequest(
   { network, asked, actual }: ManifestEndpoint,
-  { keepMacOn }: CreateSettings,
+  { keepMacOn, withoutMac }: CreateSettings,
 ): Record<string, unknown> {
   // The default bridge has no fixed addresses; asking for one is an error there.
   const fixed = !isBuiltInNetwork(network)
@@ -104,7 +107,7 @@ function endpointRequest(
     Aliases: asked.aliases,
     Links: asked.links,
     DriverOpts: asked.driverOptions,
-    ...(mac ? { MacAddress: mac } : {}),
+    ...(mac && !withoutMac.includes(network) ? { MacAddress: mac } : {}),
     ...(asked.gatewayPriority ? { GwPriority: asked.gatewayPriority } : {}),
   }
 }

@@ -1,3 +1,4 @@
+import { type SwarmMembership, sameSwarm } from '../drivers/network/swarm.ts'
 import { describeContainer } from '../engine/describe.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ContainerSummary, ImageDocument, NetworkDocument } from '../model/documents.ts'
@@ -19,6 +20,7 @@ export interface EngineFacts {
   runtimes: string[]
   logDrivers: string[]
   rootDirectory: string
+  swarm: SwarmMembership
 }
 
 /** What an agent sees of an engine's host. Paths are those that the plan asked about. */
@@ -28,6 +30,9 @@ export interface HostFacts {
   freeInodes: number
   paths: Record<string, { real: string; kind: string; isEmpty: boolean }>
   addresses: string[]
+  interfaces: string[]
+  /** Whether its kernel has the modules that networks need; undefined where that cannot be told. */
+  modules: Record<string, boolean | undefined>
   listeningPorts: { protocol: string; address: string; port: number }[]
 }
 
@@ -45,6 +50,7 @@ export interface Facts {
   /** Networks that are one on both engines already. */
   stretched: string[]
   targetGhosts: Ghost[]
+  /** Those of the swarm too that the target will list only when it uses them. */
   targetNetworks: NetworkDocument[]
   targetVolumes: string[]
   /** What the target has under the images' references and ids. */
@@ -63,11 +69,11 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     const manifest = await describeContainer(source, name)
     if (!manifests.some(({ id }) => id === manifest.id)) manifests.push(manifest)
   }
-  const [layerChanged, sourceContainers, targetContainers, networkList, volumes] = await Promise.all([
+  const [layerChanged, sourceContainers, targetContainers, targetNetworks, volumes] = await Promise.all([
     changedLayers(source, target, manifests),
     source.containers.list(),
     target.containers.list(),
-    target.networks.list(),
+    networksOf(target),
     target.volumes.list(),
   ])
   const [peers, stretched, targetGhosts] = await Promise.all([
@@ -75,7 +81,6 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     stretchedBetween(source, target),
     ghostsOn(target),
   ])
-  const networks = await Promise.all(networkList.map(({ Id }) => target.networks.inspect(Id)))
   return {
     source: engineFacts(source),
     target: engineFacts(target),
@@ -86,10 +91,26 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     peers,
     stretched,
     targetGhosts,
-    targetNetworks: networks.filter((network) => network !== undefined),
+    targetNetworks: [...targetNetworks, ...(await networksOfSwarm(source, target, targetNetworks))],
     targetVolumes: volumes.map(({ Name }) => Name),
     targetImages: await imagesOnTarget(target, manifests),
   }
+}
+
+async function networksOf({ networks }: Engine): Promise<NetworkDocument[]> {
+  const documents = await Promise.all((await networks.list()).map(({ Id }) => networks.inspect(Id)))
+  return documents.filter((document) => document !== undefined)
+}
+
+/** What the source lists of a swarm that both are in. A worker does not list an attachable network until it is used there. */
+async function networksOfSwarm(
+  source: Engine,
+  target: Engine,
+  listed: NetworkDocument[],
+): Promise<NetworkDocument[]> {
+  if (!sameSwarm(source.info.Swarm, target.info.Swarm)) return []
+  const ofSource = await networksOf(source)
+  return ofSource.filter(({ Scope, Id }) => Scope === 'swarm' && !listed.some((other) => other.Id === Id))
 }
 
 /** Whether agents can carry a writable layer: both engines keep layers in directories, and alike. */
@@ -129,6 +150,7 @@ function engineFacts({ name, version, apiVersion, info }: Engine): EngineFacts {
     runtimes: Object.keys(info.Runtimes ?? {}),
     logDrivers: info.Plugins.Log ?? [],
     rootDirectory: info.DockerRootDir,
+    swarm: info.Swarm,
   }
 }
 

@@ -1,26 +1,44 @@
+import type { NetworkTraits } from '../drivers/network/driver.ts'
 import type { Ghost } from '../model/ghost.ts'
 import { isBuiltInNetwork, type Manifest } from '../model/manifest.ts'
 import type { GhostsPlan, MigrateOptions } from '../model/plan.ts'
 import type { Facts } from './facts.ts'
 import { namesOn, type Peer } from './peers.ts'
+import { targetNetwork } from './target-network.ts'
 
-/** The networks that are, or become, one on both engines. */
-export function stretchedNetworks(
-  { manifests, stretched }: Pick<Facts, 'manifests' | 'stretched'>,
-  options: Pick<MigrateOptions, 'stretch' | 'mapNetwork'>,
+/** The networks in which peers still reach a container after a move, but would not find it by its name. */
+export function ghostedNetworks(facts: Facts, options: MigrateOptions): string[] {
+  return networksWhere(
+    facts,
+    options,
+    ({ reach, namesSpanEngines }) => reach !== 'engine' && !namesSpanEngines,
+  )
+}
+
+/** The networks in which peers no longer reach a container after a move. */
+export function partedNetworks(facts: Facts, options: MigrateOptions): string[] {
+  return networksWhere(facts, options, ({ reach }) => reach === 'engine')
+}
+
+function networksWhere(
+  facts: Facts,
+  options: MigrateOptions,
+  wanted: (traits: NetworkTraits) => boolean,
 ): string[] {
-  const networks = manifests.flatMap((manifest) => manifest.networks)
+  const networks = facts.manifests.flatMap((manifest) => manifest.networks)
   const names = networks
-    .filter(({ Name, Driver }) => Driver === 'bridge' && !isBuiltInNetwork(Name))
-    .filter(({ Name }) => !Object.hasOwn(options.mapNetwork, Name))
-    .filter(({ Name }) => options.stretch || stretched.includes(Name))
+    .filter(({ Name }) => !isBuiltInNetwork(Name) && !Object.hasOwn(options.mapNetwork, Name))
+    .filter((network) => {
+      const { driver } = targetNetwork(facts, options, network)
+      return driver !== undefined && wanted(driver.traits)
+    })
     .map(({ Name }) => Name)
   return [...new Set(names)]
 }
 
-/** Who stands in for whom: for running containers on stretched networks. */
+/** Who stands in for whom: for running containers, where the networks of both engines are one. */
 export function planGhosts(facts: Facts, options: MigrateOptions): GhostsPlan {
-  const networks = stretchedNetworks(facts, options)
+  const networks = ghostedNetworks(facts, options)
   const moving = facts.manifests.map(({ name }) => name)
   const onSource = facts.manifests
     .filter(({ state }) => state.running)

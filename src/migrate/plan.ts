@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { networkRequest } from '../drivers/network/bridge.ts'
+import { stretch } from '../drivers/network/stretch.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { isBuiltInNetwork } from '../model/manifest.ts'
 import {
@@ -28,7 +28,8 @@ import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
 import { startStages } from './order.ts'
-import { planGhosts, stretchedNetworks } from './plan-ghosts.ts'
+import { ghostedNetworks, planGhosts } from './plan-ghosts.ts'
+import { targetNetwork } from './target-network.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
@@ -96,13 +97,18 @@ function planContainer(
   options: MigrateOptions,
 ): Omit<ContainerPlan, 'stage'> {
   const image = planImage(manifest, facts)
-  const { hostConfig, state } = manifest
+  const { hostConfig, state, networks } = manifest
+  const withTrait = (trait: 'keepsMac' | 'announces', value: boolean) =>
+    networks
+      .filter((network) => targetNetwork(facts, options, network).driver?.traits[trait] === value)
+      .map(({ Name }) => Name)
   const created = createRequest(manifest, {
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    withoutMac: withTrait('keepsMac', false),
     apiVersion: facts.target.apiVersion,
-    keepMacOn: stretchedNetworks(facts, options),
+    keepMacOn: ghostedNetworks(facts, options),
   })
   return {
     name: manifest.name,
@@ -111,10 +117,19 @@ function planContainer(
     image,
     request: created.request,
     connections: created.connections,
+    announced: addressesOn(manifest, withTrait('announces', true)),
     restartPolicy: hostConfig.RestartPolicy ?? { Name: 'no', MaximumRetryCount: 0 },
     wasRunning: state.running,
     rest: options.consistency === 'crash' || hostConfig.AutoRemove ? 'freeze' : 'stop',
   }
+}
+
+/** The addresses that a container has in these networks, and will have again. */
+function addressesOn({ endpoints }: Manifest, networks: readonly string[]): string[] {
+  return endpoints
+    .filter(({ network }) => networks.includes(network))
+    .flatMap(({ asked, actual }) => [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6])
+    .filter(Boolean)
 }
 
 function planImage({ image }: Manifest, { targetImages }: Facts): ImagePlan {
@@ -134,18 +149,16 @@ function planNetworks(
   facts: Facts,
   options: MigrateOptions,
 ): NetworkPlan[] {
-  const stretched = stretchedNetworks(facts, options)
   const plans = manifests
     .flatMap(({ networks }) => networks)
     .filter(({ Name }) => !isBuiltInNetwork(Name))
     .map((network): NetworkPlan => {
-      const name = options.mapNetwork[network.Name] ?? network.Name
-      const there = facts.targetNetworks.some(({ Name }) => Name === name)
-      return {
-        name,
-        action: stretched.includes(network.Name) ? 'stretch' : there ? 'join' : 'create',
-        request: networkRequest(network, labelsFor(id, 'target')),
-      }
+      const { name, there, driver } = targetNetwork(facts, options, network)
+      const parent = options.mapParent?.[network.Name]
+      const labels = labelsFor(id, 'target')
+      if (driver === stretch) return { name, action: 'stretch', request: {} }
+      const request = there ? undefined : driver?.request(network, { labels, ...(parent ? { parent } : {}) })
+      return { name, action: request ? 'create' : 'join', request: request ?? {} }
     })
   return plans.filter(({ name }, index) => plans.findIndex((other) => other.name === name) === index)
 }

@@ -1,3 +1,4 @@
+import { networkDrivers } from '../drivers/network/drivers.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
 import { agentImageReference, ensureAgentImage } from '../launch/image.ts'
@@ -140,6 +141,7 @@ async function lookAtHost(
     statfs: [rootDirectory],
     exist: [...paths],
     networkNamespacePorts: true,
+    modules: [...new Set(networkDrivers.flatMap(({ kernelModule }) => kernelModule ?? []))],
   })
   const disk = answer.fileSystems[0]
   return {
@@ -150,6 +152,8 @@ async function lookAtHost(
       answer.paths.map(({ path, real, kind, isEmpty }) => [path, { real, kind, isEmpty: isEmpty === true }]),
     ),
     addresses: answer.addresses,
+    interfaces: answer.interfaces,
+    modules: answer.modules,
     listeningPorts: answer.ports ?? [],
   }
 }

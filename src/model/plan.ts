@@ -23,6 +23,8 @@ export interface MigrateOptions {
   stretch: boolean
   /** Peers that stay lose the container, and it loses them. */
   leavePeers: boolean
+  /** Source network name to interface of the target's host: what a network that is made there lies on. */
+  mapParent?: Readonly<Record<string, string>>
   maxRounds: number
   verify: Verification
   /** Bytes a second; absent means no limit. */
@@ -92,6 +94,8 @@ export interface ContainerPlan {
   request: Record<string, unknown>
   /** Further endpoints, connected after the creation. */
   connections: { network: string; endpoint: Record<string, unknown> }[]
+  /** Addresses whose neighbours are told where they are when the container has started. */
+  announced?: string[]
   restartPolicy: { Name: string; MaximumRetryCount?: number }
   wasRunning: boolean
   /** How the source is brought to rest for the final round. */

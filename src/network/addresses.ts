@@ -1,9 +1,9 @@
+import { addressesBelow } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
 import type { NetworkDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import { roleLabel } from '../model/plan.ts'
-import { addressesBelow } from './ranges.ts'
 
 /**
  * Engines let nobody choose an address on a network whose subnet they chose themselves (Compose's usual networks); there they

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto'
-import { differences } from '../drivers/network/bridge.ts'
+import { definitionDifferences } from '../drivers/network/definition.ts'
+import { contains, overlap, rangeFor, spareParts } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { NetworkDocument } from '../model/documents.ts'
 import { RefusedError } from '../model/errors.ts'
 import { isBuiltInNetwork } from '../model/manifest.ts'
 import { type Membership, membershipsOn } from './membership.ts'
-import { contains, overlap, rangeFor, spareParts } from './ranges.ts'
 
 /** A member to be: what its engine has now, and what it gets. */
 export interface Member {
@@ -63,7 +63,7 @@ export function extentOf(network: string, members: readonly Member[], port: numb
     )
   }
   for (const { engine, document } of members) {
-    const differing = document ? differences(document, definition) : []
+    const differing = document ? definitionDifferences(document, definition) : []
     if (differing.length === 0) continue
     throw new RefusedError(
       'network-differs',

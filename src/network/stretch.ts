@@ -1,4 +1,5 @@
-import { networkRequest } from '../drivers/network/bridge.ts'
+import { networkRequest } from '../drivers/network/definition.ts'
+import { firstAddress } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ensureAgentImage, ensureNetworkImage } from '../launch/image.ts'
 import type { NetworkDocument } from '../model/documents.ts'
@@ -8,7 +9,6 @@ import { type Extent, type Member, planExtent } from './extent.ts'
 import { placeKeeper } from './keepers.ts'
 import { keeperName, type StretchRecord } from './membership.ts'
 import { type ProvenLink, proveLinks } from './prove.ts'
-import { firstAddress } from './ranges.ts'
 import { findReach, type Reach } from './reach.ts'
 
 export interface StretchRequest {

@@ -1,53 +1,20 @@
-import type { NetworkDocument } from '../../model/documents.ts'
+import { definitionDifferences, networkRequest } from './definition.ts'
+import { type NetworkDriver, noObstacles } from './driver.ts'
 
-/**
- * The body that creates a network again with the same definition: name, subnets, options and labels. Subnets are always
- * spelled out, also where the engine chose them, because only then can containers be given their addresses again.
- */
-export function networkRequest(
-  network: NetworkDocument,
-  labels: Record<string, string>,
-): Record<string, unknown> {
-  const { Name, Driver, EnableIPv4, EnableIPv6, Internal, Attachable, IPAM, Options, Labels } = network
-  return {
-    Name,
-    Driver,
-    // Since API 1.48; older engines know nothing but true.
-    ...(EnableIPv4 === false ? { EnableIPv4 } : {}),
-    EnableIPv6,
-    Internal,
-    Attachable,
-    IPAM: {
-      Driver: IPAM.Driver ?? 'default',
-      Options: IPAM.Options ?? {},
-      Config: (IPAM.Config ?? []).map((pool) => withoutEmpty(pool)),
-    },
-    Options: Options ?? {},
-    Labels: { ...Labels, ...labels },
-  }
-}
-
-/** Whether two networks would treat a container alike. Labels do not count. */
-export function sameDefinition(a: NetworkDocument, b: NetworkDocument): boolean {
-  return differences(a, b).length === 0
-}
-
-/** In which parts two definitions differ, in words for a message. */
-export function differences(a: NetworkDocument, b: NetworkDocument): string[] {
-  const pools = ({ IPAM }: NetworkDocument) =>
-    (IPAM.Config ?? []).map(({ Subnet, Gateway }) => `${Subnet} ${Gateway ?? ''}`)
-  const options = ({ Options }: NetworkDocument) =>
-    Object.entries(Options ?? {}).map(([key, value]) => `${key}=${value}`)
-  const parts: [string, unknown, unknown][] = [
-    ['driver', a.Driver, b.Driver],
-    ['subnets', pools(a).sort().join(), pools(b).sort().join()],
-    ['internal', a.Internal, b.Internal],
-    ['IPv6', a.EnableIPv6, b.EnableIPv6],
-    ['options', options(a).sort().join(), options(b).sort().join()],
-  ]
-  return parts.filter(([, left, right]) => left !== right).map(([part]) => part)
-}
-
-function withoutEmpty(pool: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(pool).filter(([, value]) => value !== '' && value !== null))
+/** A network inside one engine. The target gets another one like it. */
+export const bridge: NetworkDriver = {
+  name: 'bridge',
+  traits: {
+    reach: 'engine',
+    spansEngines: false,
+    namesSpanEngines: false,
+    keepsMac: true,
+    needsParent: false,
+    announces: false,
+    sharesAddresses: false,
+  },
+  takes: ({ Driver }) => Driver === 'bridge',
+  request: (network, { labels }) => networkRequest(network, labels),
+  differences: (a, b) => definitionDifferences(a, b),
+  obstacles: noObstacles,
 }

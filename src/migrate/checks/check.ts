@@ -11,11 +11,14 @@ export interface Findings {
 /** A check looks at facts alone and changes nothing. */
 export type Check = (facts: Facts, options: MigrateOptions) => Findings
 
-/** Collects findings in the order in which they are made. */
-export function findings(): Findings & {
+/** Findings that are being made. */
+export interface Finder extends Findings {
   refuse(code: string, message: string, ...suggestions: string[]): void
   warn(code: string, message: string): void
-} {
+}
+
+/** Collects findings in the order in which they are made. */
+export function findings(): Finder {
   const refusals: Refusal[] = []
   const warnings: Warning[] = []
   return {
@@ -24,11 +27,6 @@ export function findings(): Findings & {
     refuse: (code, message, ...suggestions) => void refusals.push({ code, message, suggestions }),
     warn: (code, message) => void warnings.push({ code, message }),
   }
-}
-
-/** The name that a network has on the target. */
-export function targetNetworkName({ mapNetwork }: MigrateOptions, name: string): string {
-  return mapNetwork[name] ?? name
 }
 
 /** Whether a container is among those that move, by name or id. */

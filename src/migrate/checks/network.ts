@@ -1,159 +1,126 @@
-import { differences, sameDefinition } from '../../drivers/network/bridge.ts'
+import type { NetworkDriver } from '../../drivers/network/driver.ts'
+import { overlap, subnetsOf } from '../../drivers/network/subnets.ts'
 import type { NetworkDocument } from '../../model/documents.ts'
 import { isBuiltInNetwork, type Manifest } from '../../model/manifest.ts'
-import { migrationLabel } from '../../model/plan.ts'
-import { ghostName } from '../../network/ghosts.ts'
-import { contains, overlap } from '../../network/ranges.ts'
-import { takesAllEndpoints } from '../create-request.ts'
+import { type MigrateOptions, migrationLabel } from '../../model/plan.ts'
 import type { Facts } from '../facts.ts'
-import { stretchedNetworks } from '../plan-ghosts.ts'
-import { type Check, dockerFor, findings, targetNetworkName } from './check.ts'
+import { surroundings, type TargetNetwork, targetNetwork } from '../target-network.ts'
+import { checkAddresses, checkMacs } from './addresses.ts'
+import { type Check, dockerFor, type Finder, findings } from './check.ts'
 
-/** Networks can be made again with their subnets, and the addresses in them are free. */
+/** Networks can be had on the target with their subnets, and the addresses in them are free. */
 export const checkNetworks: Check = (facts, options) => {
   const found = findings()
   const seen = new Set<string>()
-  const stretched = stretchedNetworks(facts, options)
   for (const manifest of facts.manifests) {
     for (const network of manifest.networks) {
-      if (isBuiltInNetwork(network.Name)) {
-        if (network.Name === 'bridge') {
-          found.warn(
-            'default-bridge',
-            `${manifest.name} is on the default bridge: its address there is chosen by ${facts.target.name}.`,
-          )
-        }
-        continue
-      }
-      if (!seen.has(network.Name))
-        checkNetwork(
-          facts,
-          network,
-          targetNetworkName(options, network.Name),
-          Object.hasOwn(options.mapNetwork, network.Name),
-          stretched.includes(network.Name),
-          found,
-        )
+      if (isBuiltInNetwork(network.Name)) warnOfDefaultBridge(facts, manifest, network, found)
+      else if (!seen.has(network.Name)) checkNetwork(facts, options, network, found)
       seen.add(network.Name)
     }
-    checkAddresses(facts, manifest.name, options.mapNetwork, found)
-    checkMacs(facts, manifest, found)
+    checkAddresses(facts, options, manifest, found)
+    checkMacs(facts, options, manifest, found)
   }
+  checkParents(facts, options, found)
   return found
 }
 
-type Finder = ReturnType<typeof findings>
-
-function checkNetwork(
-  { target, targetNetworks }: Facts,
+function warnOfDefaultBridge(
+  { target }: Facts,
+  { name }: Manifest,
   network: NetworkDocument,
-  name: string,
-  mapped: boolean,
-  isStretched: boolean,
   found: Finder,
 ): void {
-  if (network.Driver !== 'bridge' && !mapped) {
-    found.refuse(
-      'network-driver',
-      `The network ${network.Name} has the driver ${network.Driver}; only bridge networks can be made again so far.`,
-      `Map it to a network of ${target.name}: --map-network ${network.Name}=OTHER`,
-    )
-    return
-  }
-  const there = targetNetworks.find(({ Name }) => Name === name)
-  // Whether it can be is found out where stretching is planned.
-  if (there && isStretched) return
-  if (there) {
-    const ours = there.Labels?.[migrationLabel] !== undefined && sameDefinition(there, network)
-    if (ours || mapped) return
-    const differing = differences(there, network)
-    found.refuse(
-      'network-exists',
-      `${target.name} already has a network named ${name}${differing.length > 0 ? `, with other ${differing.join(', ')}` : ' with the same definition'}.`,
-      `To use it: --map-network ${network.Name}=${name}`,
-    )
-    return
-  }
-  if (mapped) {
+  if (network.Name !== 'bridge') return
+  found.warn(
+    'default-bridge',
+    `${name} is on the default bridge: its address there is chosen by ${target.name}.`,
+  )
+}
+
+function checkNetwork(facts: Facts, options: MigrateOptions, network: NetworkDocument, found: Finder): void {
+  const { target } = facts
+  const known = targetNetwork(facts, options, network)
+  const { name, isMapped, there, driver } = known
+  if (isMapped && !there) {
     found.refuse(
       'no-such-network',
       `${target.name} has no network named ${name}, to which ${network.Name} is mapped.`,
       `Create it there, or leave the mapping out to have ${network.Name} made again.`,
     )
+  }
+  if (isMapped) return
+  if (!driver) {
+    found.refuse(
+      'network-driver',
+      `The network ${network.Name} has the driver ${network.Driver}, of which wherry knows nothing.`,
+      `Map it to a network of ${target.name}: --map-network ${network.Name}=OTHER`,
+    )
     return
   }
+  const parent = options.mapParent?.[network.Name]
+  const { refusals, warnings } = driver.obstacles(network, {
+    source: surroundings(facts.source, facts.sourceHost),
+    target: surroundings(target, facts.targetHost),
+    isThere: there !== undefined,
+    ...(parent ? { parent } : {}),
+  })
+  found.refusals.push(...refusals)
+  found.warnings.push(...warnings)
+  if (there) checkSameName(facts, network, { ...known, there, driver }, found)
+  else if (refusals.length === 0) checkSubnets(facts, network, found)
+}
+
+/** A network of the same name is used where it is the same one: the driver says so, or an earlier move made it. */
+function checkSameName(
+  { target }: Facts,
+  network: NetworkDocument,
+  { name, there, driver }: TargetNetwork & { there: NetworkDocument; driver: NetworkDriver },
+  found: Finder,
+): void {
+  const differing = driver.differences(there, network)
+  const isOurs = there.Labels?.[migrationLabel] !== undefined
+  if (differing.length === 0 && (isOurs || driver.traits.spansEngines)) return
+  found.refuse(
+    'network-exists',
+    `${target.name} already has a network named ${name}${differing.length > 0 ? `, with other ${differing.join(', ')}` : ' with the same definition'}.`,
+    `To use it: --map-network ${network.Name}=${name}`,
+  )
+}
+
+function checkSubnets({ target, targetNetworks }: Facts, network: NetworkDocument, found: Finder): void {
   for (const subnet of subnetsOf(network)) {
     const other = targetNetworks.find((candidate) =>
       subnetsOf(candidate).some((theirs) => overlap(theirs, subnet)),
     )
-    if (other) {
-      found.refuse(
-        'subnet-overlap',
-        `The subnet ${subnet} of network ${network.Name} overlaps with ${subnetsOf(other).join(', ')} of network ${other.Name} on ${target.name}.`,
-        `Use that one: --map-network ${network.Name}=${other.Name}`,
-        `Or remove it there: ${dockerFor(target.name)} network rm ${other.Name}`,
-      )
-    }
+    if (!other) continue
+    found.refuse(
+      'subnet-overlap',
+      `The subnet ${subnet} of network ${network.Name} overlaps with ${subnetsOf(other).join(', ')} of network ${other.Name} on ${target.name}.`,
+      `Use that one: --map-network ${network.Name}=${other.Name}`,
+      `Or remove it there: ${dockerFor(target.name)} network rm ${other.Name}`,
+    )
   }
 }
 
-/** The main network's MAC address is always known, and every engine takes it. */
-function checkMacs({ target }: Facts, { name, endpoints, hostConfig }: Manifest, found: Finder): void {
-  for (const { network, asked, actual } of endpoints) {
-    if (network === hostConfig.NetworkMode || isBuiltInNetwork(network)) continue
-    if (!actual.mac) {
-      found.warn(
-        'mac-unknown',
-        `${name} does not run: a MAC address that was set for it on network ${network} cannot be seen and is not kept.`,
-      )
-    } else if (asked.mac && !takesAllEndpoints(target.apiVersion)) {
-      found.warn(
-        'mac-lost',
-        `The MAC address ${asked.mac} of ${name} on network ${network} is not kept: ${target.name} speaks API ${target.apiVersion}, which has none for further networks.`,
-      )
-    }
+/** A mapping that would do nothing is a misunderstanding. */
+function checkParents(facts: Facts, options: MigrateOptions, found: Finder): void {
+  const networks = facts.manifests.flatMap((manifest) => manifest.networks)
+  for (const [name, parent] of Object.entries(options.mapParent ?? {})) {
+    const network = networks.find(({ Name }) => Name === name)
+    const known = network && targetNetwork(facts, options, network)
+    const why = !known
+      ? 'no container that moves is in it'
+      : !known.driver?.traits.needsParent
+        ? 'it lies on no interface'
+        : known.there
+          ? `${facts.target.name} has it already`
+          : undefined
+    if (!why) continue
+    found.refuse(
+      'parent-unused',
+      `The network ${name} cannot be put on the interface ${parent}: ${why}.`,
+      `Leave --map-parent ${name}=${parent} out.`,
+    )
   }
-}
-
-function checkAddresses(
-  { target, targetNetworks, manifests }: Facts,
-  container: string,
-  mapNetwork: Readonly<Record<string, string>>,
-  found: Finder,
-): void {
-  const manifest = manifests.find(({ name }) => name === container)
-  for (const { network, asked, actual } of manifest?.endpoints ?? []) {
-    if (isBuiltInNetwork(network)) continue
-    const there = targetNetworks.find(({ Name }) => Name === (mapNetwork[network] ?? network))
-    if (!there) continue
-    for (const address of [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6].filter(Boolean)) {
-      const holder = holderOf(there, address)
-      if (holder === ghostName(container)) continue
-      if (holder) {
-        found.refuse(
-          'address-taken',
-          `The address ${address} of ${container} is taken on ${target.name} by ${holder} (network ${there.Name}).`,
-          `Free it there: ${dockerFor(target.name)} network disconnect ${there.Name} ${holder}`,
-        )
-      } else if (!subnetsOf(there).some((subnet) => contains(subnet, address))) {
-        found.refuse(
-          'address-outside',
-          `The address ${address} of ${container} is not in ${subnetsOf(there).join(', ')}, the subnet of ${there.Name} on ${target.name}.`,
-          'Map to a network with the same subnet.',
-        )
-      }
-    }
-  }
-}
-
-function holderOf({ Containers, IPAM }: NetworkDocument, address: string): string | undefined {
-  if (IPAM.Config?.some(({ Gateway }) => Gateway === address)) return 'the gateway'
-  const holders = Object.values(Containers ?? {})
-  return holders.find(({ IPv4Address, IPv6Address }) =>
-    [IPv4Address, IPv6Address].some((taken) => taken?.split('/')[0] === address),
-  )?.Name
-}
-
-function subnetsOf({ IPAM }: NetworkDocument): string[] {
-  return (IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
 }

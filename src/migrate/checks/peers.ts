@@ -1,21 +1,12 @@
-import { isBuiltInNetwork } from '../../model/manifest.ts'
-import { stayingPeers, stretchedNetworks } from '../plan-ghosts.ts'
+import { ghostedNetworks, partedNetworks, stayingPeers } from '../plan-ghosts.ts'
 import { type Check, findings } from './check.ts'
 
 /** Nobody loses the containers that move, or is lost by them, without being told. */
 export const checkPeers: Check = (facts, options) => {
   const found = findings()
-  const stretched = stretchedNetworks(facts, options)
   const { manifests, source, target } = facts
   const moving = manifests.map(({ name }) => name)
-  const networks = new Set(
-    manifests
-      .flatMap((manifest) => manifest.networks)
-      .filter(({ Name, Driver }) => Driver === 'bridge' && !isBuiltInNetwork(Name))
-      .map(({ Name }) => Name)
-      .filter((name) => !stretched.includes(name)),
-  )
-  for (const network of networks) {
+  for (const network of partedNetworks(facts, options)) {
     const peers = stayingPeers(facts, [network]).map(({ name }) => name)
     if (peers.length === 0) continue
     const lost = `${peers.join(', ')} on ${source.name} would no longer reach ${moving.join(', ')} on network ${network}, nor be reached`
@@ -30,12 +21,13 @@ export const checkPeers: Check = (facts, options) => {
       )
     }
   }
-  if (stretched.length > 0) {
+  const ghosted = ghostedNetworks(facts, options)
+  if (ghosted.length > 0) {
     for (const { name, hostConfig, state } of manifests) {
       if (!state.running || (options.consistency === 'clean' && !hostConfig.AutoRemove)) continue
       found.refuse(
         'frozen-holds-address',
-        `${name} would be frozen, not stopped, and go on holding its address on ${stretched.join(', ')}.`,
+        `${name} would be frozen, not stopped, and go on holding its address on ${ghosted.join(', ')}.`,
         hostConfig.AutoRemove
           ? 'Containers with --rm cannot be moved over a stretched network so far: --leave-peers, and no --stretch'
           : 'Leave --consistency crash out.',

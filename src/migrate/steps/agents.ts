@@ -5,6 +5,7 @@ import { type AgentMount, type RunningAgent, startAgent, treePath } from '../../
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { migrationLabel, type Plan, roleLabel, type TreePlan } from '../../model/plan.ts'
+import { prepareAnnouncers } from '../announce.ts'
 import type { Agents, Run, Step } from '../run.ts'
 
 /** Starts an agent on each engine and opens the way between them. What an earlier run has copied is found again. */
@@ -20,6 +21,7 @@ export const startAgents: Step = {
       report({ type: 'phase', phase: 'relearn', message: `looking at what ${run.target.name} has already` })
       await relearnTrees(agents)
     }
+    await prepareAnnouncers(run)
     return { link: agents.link.kind, detail: agents.link.detail }
   },
   undo: removeAgents,

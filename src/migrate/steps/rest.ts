@@ -1,6 +1,7 @@
 import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
+import { announce } from '../announce.ts'
 import type { Run, Step } from '../run.ts'
 import { releaseSource, whileTakingOver } from './ghosts.ts'
 import { assertNotShared } from './sharing.ts'
@@ -77,6 +78,8 @@ async function letRunAgain(run: Run, container: ContainerPlan): Promise<void> {
   else if (!now?.State.Running) await source.containers.start(sourceId)
   else return
   report({ type: 'note', message: `${name} runs on ${source.name} again` })
+  // Its neighbours may have learnt that it was on the target.
+  if (run.state.begun.has('start')) await announce(run, source, container)
 }
 
 /** A stop that a dead run asked for may still be on its way: it would end what was found running. Asking again waits for it. */

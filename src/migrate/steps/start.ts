@@ -1,5 +1,6 @@
-import { migrationLabel, roleLabel } from '../../model/plan.ts'
+import { type ContainerPlan, migrationLabel, roleLabel } from '../../model/plan.ts'
 import { removePlugs } from '../../network/addresses.ts'
+import { announce } from '../announce.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
@@ -14,14 +15,20 @@ export const startTarget: Step = {
     await assertAtRest(run)
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
+    const announced: Promise<void>[] = []
     for (const stage of runningStages(plan)) {
+      const started = async (container: ContainerPlan) => {
+        await startInPlace(run, container, () => letRun(run, container.name))
+        announced.push(announce(run, target, container))
+      }
       // One after the other where addresses depend on who comes first.
-      if (plan.networks.some(({ action }) => action === 'stretch')) {
-        for (const container of stage) await startInPlace(run, container, () => letRun(run, container.name))
-      } else await allDone(stage.map(({ name }) => letRun(run, name)))
+      if (plan.networks.some(({ action }) => action === 'stretch'))
+        for (const container of stage) await started(container)
+      else await allDone(stage.map(started))
     }
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
+    await Promise.all(announced)
     return undefined
   },
   isVital: true,

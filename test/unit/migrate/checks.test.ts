@@ -1,5 +1,5 @@
 import t from 'tap'
-import { contains, overlap } from '../../../src/migrate/checks/network.ts'
+import { contains, overlap } from '../../../src/drivers/network/subnets.ts'
 import { portRange } from '../../../src/migrate/checks/ports.ts'
 import { sharedLayers } from '../../../src/migrate/image-transfer.ts'
 import { splitReference } from '../../../src/migrate/steps/images.ts'

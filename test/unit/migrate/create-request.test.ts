@@ -24,7 +24,14 @@ function manifest(parts: Parts): Manifest {
   } as unknown as Manifest
 }
 
-const settings = { image: 'redis', labels: { 'wherry.migration': 'm' }, mapNetwork: {}, apiVersion: '1.43' }
+const settings = {
+  image: 'redis',
+  labels: { 'wherry.migration': 'm' },
+  mapNetwork: {},
+  keepMacOn: [],
+  withoutMac: [] as string[],
+  apiVersion: '1.43',
+}
 
 t.test('restarts are off until the move is committed', async (t) => {
   const { request } = createRequest(manifest({ hostConfig: { RestartPolicy: { Name: 'always' } } }), settings)

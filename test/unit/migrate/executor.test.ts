@@ -8,7 +8,7 @@ import { execute } from '../../../src/migrate/executor.ts'
 import { Journal, readJournal } from '../../../src/migrate/journal.ts'
 import { newRun, type Step } from '../../../src/migrate/run.ts'
 import { NotVerifiedError, WherryError } from '../../../src/model/errors.ts'
-import type { Plan } from '../../../src/model/plan.ts'
+import { type Plan, planVersion } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 let number = 0
@@ -32,7 +32,7 @@ function steps(log: string[], { fails = '', sticks = '', error = new Error('it b
 }
 
 async function executed(list: Step[], signal = new AbortController().signal, locks: Lock[] = []) {
-  const plan = { id: `m${++number}`, version: 1, containers: [{ name: 'db' }] } as unknown as Plan
+  const plan = { id: `m${++number}`, version: planVersion, containers: [{ name: 'db' }] } as unknown as Plan
   const inspect = async () => ({ State: { Running: true } })
   const engine = (name: string) => ({ name, containers: { inspect } }) as unknown as Engine
   const run = newRun({ plan, source: engine('a'), target: engine('b'), report: () => {}, signal, locks })

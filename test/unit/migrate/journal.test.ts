@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { Journal, listMigrations, migrationsDirectory, readJournal } from '../../../src/migrate/journal.ts'
-import type { Plan } from '../../../src/model/plan.ts'
+import { type Plan, planVersion } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
-const plan = { id: '20260102-030405-abcd', version: 1 } as Plan
+const plan = { id: '20260102-030405-abcd', version: planVersion } as Plan
 
 t.test('what was appended is read back, and a last line that was cut off is not', async (t) => {
   const journal = await Journal.create(plan)

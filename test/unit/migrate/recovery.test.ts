@@ -13,7 +13,7 @@ import { newRun, type RunParts, type Step } from '../../../src/migrate/run.ts'
 import { stateOf } from '../../../src/migrate/state.ts'
 import { bringToRest } from '../../../src/migrate/steps/rest.ts'
 import type { WherryError } from '../../../src/model/errors.ts'
-import type { Plan } from '../../../src/model/plan.ts'
+import { type Plan, planVersion } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 
@@ -45,7 +45,7 @@ function plan(id: string, createdAt = '2026-01-01'): Plan {
   const container = { name: 'db', sourceId: 's1', wasRunning: true, stage: 0, manifest: { hostConfig: {} } }
   return {
     id,
-    version: 1,
+    version: planVersion,
     createdAt,
     source: { engine: 'a', id: 'A' },
     target: { engine: 'b', id: 'B' },

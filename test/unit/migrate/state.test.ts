@@ -11,10 +11,15 @@ import {
 } from '../../../src/migrate/journal.ts'
 import { stepsOf } from '../../../src/migrate/procedure.ts'
 import { isComplete, stateOf } from '../../../src/migrate/state.ts'
-import type { Plan } from '../../../src/model/plan.ts'
+import { type Plan, planVersion } from '../../../src/model/plan.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
-const plan = { id: 'm', version: 1, options: { mode: 'warm' }, note: 'größer als ASCII' } as unknown as Plan
+const plan = {
+  id: 'm',
+  version: planVersion,
+  options: { mode: 'warm' },
+  note: 'größer als ASCII',
+} as unknown as Plan
 const names = stepsOf(plan).map(({ name }) => name)
 
 /** A whole migration, taken back after its commit. */
@@ -144,7 +149,7 @@ t.test('whether copies that were carried back have been stopped, and when they h
 })
 
 t.test('a record that could not be written whole hides none that follow', async (t) => {
-  const plan = { id: 'full', version: 1 } as unknown as Plan
+  const plan = { id: 'full', version: planVersion } as unknown as Plan
   const journal = await Journal.create(plan)
   const file = await open(join(migrationsDirectory(), 'full', 'journal.jsonl'))
   const prototype = Object.getPrototypeOf(file)

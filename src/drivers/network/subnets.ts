@@ -1,4 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net'
+import type { NetworkDocument } from '../../model/documents.ts'
 
 /** Into how many parts a subnet is cut: the lower half for the engine that had the network, the rest for the others. */
 const parts = 8
@@ -42,6 +43,11 @@ export function addressesBelow(subnet: string, address: string | undefined, most
   const end = address === undefined ? first + BigInt(most) : toNumber(address)
   const start = end - first > BigInt(most) ? end - BigInt(most) : first
   return Array.from({ length: Number(end - start) }, (_, index) => toAddress(start + BigInt(index), bits))
+}
+
+/** A network's subnets, as in 172.18.0.0/16. */
+export function subnetsOf({ IPAM }: NetworkDocument): string[] {
+  return (IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
 }
 
 /** Whether an address lies in a subnet such as 172.18.0.0/16. */

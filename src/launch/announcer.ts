@@ -1,0 +1,53 @@
+import type { Engine } from '../engine/engine.ts'
+
+/** A helper that tells the neighbours of a container where its addresses are now (src/agent/network/announce.ts). */
+export interface AnnouncerRequest {
+  image: string
+  name: string
+  labels: Record<string, string>
+  /** The container whose network namespace it joins; it need not run yet. */
+  container: string
+  addresses: readonly string[]
+}
+
+/** Creates an announcer, not started: what can be done before the container starts is done before. Gives its id. */
+export function createAnnouncer(engine: Engine, request: AnnouncerRequest): Promise<string> {
+  const { image, name, labels, container, addresses } = request
+  return engine.containers.create(name, {
+    Image: image,
+    Cmd: ['announce', JSON.stringify({ addresses })],
+    Labels: labels,
+    User: '0:0',
+    StopSignal: 'SIGKILL',
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: `container:${container}`,
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_RAW'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      LogConfig: { Type: 'none', Config: {} },
+    },
+  })
+}
+
+/**
+ * Starts an announcer in a running container's namespace, and waits until it has announced for the first time; it goes on
+ * for two seconds, ends and vanishes by itself. @throws Error with its words when it fails
+ */
+export async function letAnnounce(engine: Engine, announcer: string): Promise<void> {
+  const { stdin, stdout, stderr } = await engine.containers.attach(announcer)
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {})
+  let words = ''
+  stderr.on('data', (chunk: Buffer) => {
+    words += chunk
+  })
+  await engine.containers.start(announcer)
+  // What follows the first line is read too, so that nothing stays in the connection.
+  await new Promise<void>((resolve, reject) => {
+    stdout.once('data', () => resolve())
+    stdout.once('close', () => reject(new Error(words.trim() || 'it ended without a word')))
+  })
+}

@@ -5,6 +5,7 @@ import { isBuiltInNetwork, type Manifest } from '../model/manifest.ts'
 import { roleLabel } from '../model/plan.ts'
 import { ghostLabel, ghostRole } from '../network/ghosts.ts'
 import { membershipsOn } from '../network/membership.ts'
+import { endpointsOf } from '../network/reconcile.ts'
 
 /** A running container that shares networks with those that move. */
 export interface Peer {
@@ -30,27 +31,12 @@ export async function findPeers(source: Engine, manifests: readonly Manifest[]):
 }
 
 function peerOf(document: ContainerDocument, shared: ReadonlySet<string>): Peer {
-  const name = document.Name.slice(1)
   const labels = document.Config.Labels ?? {}
-  const endpoints = Object.entries(document.NetworkSettings.Networks).filter(([network]) =>
-    shared.has(network),
-  )
   return {
-    name,
-    endpoints: endpoints.map(([network, endpoint]) => ({
-      network,
-      ipv4: endpoint.IPAddress ?? '',
-      ipv6: endpoint.GlobalIPv6Address ?? '',
-      mac: endpoint.MacAddress ?? '',
-      names: namesOn(name, endpoint.Aliases ?? [], document.Config.Hostname),
-    })),
+    name: document.Name.slice(1),
+    endpoints: endpointsOf(document, [...shared]),
     ...(labels[roleLabel] === ghostRole ? { ghostOf: labels[ghostLabel] ?? '' } : {}),
   }
-}
-
-/** The names under which the engine's DNS knows a container on a network. */
-export function namesOn(name: string, aliases: readonly string[], hostname = ''): string[] {
-  return [...new Set([name, ...aliases, hostname])].filter(Boolean)
 }
 
 /** The networks that are one on both engines already. */

@@ -2,8 +2,9 @@ import type { NetworkTraits } from '../drivers/network/driver.ts'
 import type { Ghost } from '../model/ghost.ts'
 import { isBuiltInNetwork, type Manifest } from '../model/manifest.ts'
 import type { GhostsPlan, MigrateOptions } from '../model/plan.ts'
+import { namesOn } from '../network/reconcile.ts'
 import type { Facts } from './facts.ts'
-import { namesOn, type Peer } from './peers.ts'
+import type { Peer } from './peers.ts'
 import { targetNetwork } from './target-network.ts'
 
 /** The networks in which peers still reach a container after a move, but would not find it by its name. */

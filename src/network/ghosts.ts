@@ -5,7 +5,7 @@ import { createService } from '../launch/service.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
 import { roleLabel } from '../model/plan.ts'
-import { cannotChoose } from './addresses.ts'
+import { cannotChoose, letsChoose, plugBelow, removePlugs } from './addresses.ts'
 
 export const ghostRole = 'ghost'
 /** The container that a ghost stands for. */
@@ -23,7 +23,8 @@ export function ghostName(of: string): string {
 
 /**
  * Puts a ghost on an engine: names are answered with the addresses, and the addresses are taken, also after the engine was started
- * again. Fine if it is there already.
+ * again. It replaces one that stands for the same container.
+ * @throws WherryError `address-lost` where an address cannot be had.
  */
 export async function placeGhost(
   engine: Engine,
@@ -31,13 +32,17 @@ export async function placeGhost(
   image: string,
   labels: Record<string, string>,
 ): Promise<void> {
-  const there = await engine.containers.inspect(ghostName(ghost.of))
-  if (there) await engine.containers.remove(there.Id)
-  const [first, ...others] = ghost.endpoints
-  if (!first) return
-  const id = await createGhost(engine, ghost, image, labels, first.network, request(first))
-  for (const endpoint of others) await engine.networks.connect(endpoint.network, id, request(endpoint))
-  await engine.containers.start(id)
+  await prepareGhost(engine, ghost, image, labels)
+  const plugs = { ...labels, [ghostLabel]: ghost.of }
+  try {
+    for (const { network, ipv4 } of ghost.endpoints) {
+      if (ipv4 && !(await letsChoose(engine, network, image)))
+        await plugBelow(engine, network, ipv4, image, plugs)
+    }
+    await takeOver(engine, ghost, Promise.resolve())
+  } finally {
+    await removePlugs(engine, [`${ghostLabel}=${ghost.of}`])
+  }
 }
 
 /** Starts a ghost that has no address yet: `takeOver` gives it those of the container when that stops. */
@@ -162,7 +167,6 @@ function createGhost(
   image: string,
   labels: Record<string, string>,
   network: string,
-  endpoint?: EndpointRequest,
 ): Promise<string> {
   return createService(engine, {
     image,
@@ -172,7 +176,6 @@ function createGhost(
     settings: {},
     capabilities: ['NET_ADMIN'],
     network,
-    ...(endpoint ? { endpoint } : {}),
   })
 }
 

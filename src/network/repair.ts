@@ -1,13 +1,28 @@
+import type { Engine } from '../engine/engine.ts'
+import { agentImageReference } from '../launch/image.ts'
 import type { Report } from '../model/progress.ts'
 import type { KnownNetwork } from './members.ts'
+import { type Reconciled, reconcileGhosts } from './reconcile.ts'
 import { type StretchedNetwork, stretchNetwork } from './stretch.ts'
 
-/** Makes a stretched network again what it was, on the members that are there. */
-export function repairNetwork(
+/** What a repair did. */
+export interface Repaired {
+  network: StretchedNetwork
+  ghosts: Reconciled[]
+}
+
+/**
+ * Makes a stretched network again what it was, on the members that are there: links, and ghosts for the containers that
+ * run now, with the addresses that they have now.
+ */
+export async function repairNetwork(
   { network, memberships }: KnownNetwork,
   report: Report,
-): Promise<StretchedNetwork> {
+): Promise<Repaired> {
   const port = memberships[0]?.record.settings.port ?? 0
-  const engines = memberships.map(({ engine }) => engine)
-  return stretchNetwork({ network, engines, port, labels: {}, report })
+  const engines: Engine[] = memberships.map(({ engine }) => engine)
+  const stretched = await stretchNetwork({ network, engines, port, labels: {}, report })
+  report({ type: 'phase', phase: 'ghosts', message: `looking after the ghosts on ${network}` })
+  const ghosts = await reconcileGhosts(engines, [network], await agentImageReference())
+  return { network: stretched, ghosts }
 }

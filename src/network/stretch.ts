@@ -112,10 +112,14 @@ function recordFor(
   const peers = reaches
     .filter(({ from }) => from === engine)
     .map(({ address, source }) => ({ address, from: source }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
   const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`
   return {
     settings: { network, bridge, vni, port, peers, mtuBytes },
-    members: members.map((member) => ({ engine: member.engine.name, id: member.engine.info.ID })),
+    // In the same order on whichever of them it begins, so that nothing looks changed.
+    members: members
+      .map((member) => ({ engine: member.engine.name, id: member.engine.info.ID }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
     madeNetwork: membership?.record.madeNetwork ?? document === undefined,
   }
 }

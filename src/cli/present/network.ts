@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
+import type { NetworkState } from '../../network/list.ts'
 import type { ProvenLink } from '../../network/prove.ts'
 import type { StretchedNetwork } from '../../network/stretch.ts'
 
@@ -25,4 +26,31 @@ export function describeLinks(links: readonly ProvenLink[]): string[] {
     const milliseconds = (roundTripSeconds * 1000).toFixed(2)
     return `  ${from} → ${to}: ${milliseconds} ms round trip, ${prettyBytes(bytesPerSecond)}/s, packets of ${mtuBytes} bytes`
   })
+}
+
+/** The stretched networks, as a person reads them. */
+export function describeNetworks(networks: readonly NetworkState[], colours: ChalkInstance): string {
+  if (networks.length === 0) return 'No network is stretched here.'
+  return networks.map((network) => describeState(network, colours)).join('\n\n')
+}
+
+function describeState(
+  { network, members, links, broken, vni, port }: NetworkState,
+  colours: ChalkInstance,
+): string {
+  return [
+    `${colours.bold(network)}  VXLAN ${vni}, UDP port ${port}, not encrypted`,
+    ...members.map(({ engine, state, reason, ghosts }) => {
+      const colour = state === 'joined' ? colours.green : colours.yellow
+      const also = ghosts.length > 0 ? `, ghosts of ${ghosts.join(', ')}` : ''
+      return `  ${engine}: ${colour(state)}${reason ? ` (${reason})` : ''}${also}`
+    }),
+    ...describeLinks(links),
+    ...(broken
+      ? [
+          `  ${colours.red('broken')}: ${broken}`,
+          `  → wherry network repair ${network} --on ${members[0]?.engine}`,
+        ]
+      : []),
+  ].join('\n')
 }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type ContainerPlan, migrationLabel, type Plan } from '../../model/plan.ts'
@@ -11,6 +10,7 @@ import {
   removeGhosts,
   takeOver,
 } from '../../network/ghosts.ts'
+import { isSame } from '../../network/reconcile.ts'
 import { othersOn } from '../peers.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -24,8 +24,7 @@ export const placeGhosts: Step = {
     const { reference: image } = await ensureAgentImage(target, [source], report)
     const there = await ghostsOn(target)
     for (const ghost of onTarget) {
-      if (!there.some((other) => isDeepStrictEqual(other, ghost)))
-        await placeGhost(target, ghost, image, labelsOf(plan))
+      if (!there.some((other) => isSame(other, ghost))) await placeGhost(target, ghost, image, labelsOf(plan))
     }
     return { ghosts: onTarget.map(({ of }) => of) }
   },

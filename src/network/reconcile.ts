@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Engine } from '../engine/engine.ts'
+import type { ContainerDocument } from '../model/documents.ts'
+import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
+import { roleLabel } from '../model/plan.ts'
+import { ghostLabel, ghostRole, ghostsOn, placeGhost, removeGhosts } from './ghosts.ts'
+
+/** What was done to an engine's ghosts. */
+export interface Reconciled {
+  engine: string
+  placed: string[]
+  removed: string[]
+}
+
+/**
+ * Makes the ghosts of engines what they must be for the networks that are one on all of them: each container that runs on one
+ * of them has a ghost on each other one where somebody could ask for it, and nobody else has.
+ */
+export async function reconcileGhosts(
+  engines: readonly Engine[],
+  networks: readonly string[],
+  image: string,
+): Promise<Reconciled[]> {
+  const live = await Promise.all(engines.map((engine) => containersOn(engine, networks)))
+  const done: Reconciled[] = []
+  for (const [index, engine] of engines.entries()) {
+    const own = live[index] ?? []
+    const wanted = live
+      .filter((_, other) => other !== index)
+      .flat()
+      .filter(({ of }) => !own.some((one) => one.of === of))
+      .map((ghost) => whereAsked(ghost, own))
+      .filter(({ endpoints }) => endpoints.length > 0)
+    done.push(await makeSo(engine, networks, wanted, image))
+  }
+  return done
+}
+
+/** A ghost is of use only where a container lives that could ask for it. */
+function whereAsked({ of, endpoints }: Ghost, own: readonly Ghost[]): Ghost {
+  const asked = new Set(own.flatMap((one) => one.endpoints.map(({ network }) => network)))
+  return { of, endpoints: endpoints.filter(({ network }) => asked.has(network)) }
+}
+
+async function makeSo(
+  engine: Engine,
+  networks: readonly string[],
+  wanted: readonly Ghost[],
+  image: string,
+): Promise<Reconciled> {
+  const there = (await ghostsOn(engine)).filter(({ endpoints }) =>
+    endpoints.every(({ network }) => networks.includes(network)),
+  )
+  const removed = there.filter(({ of }) => !wanted.some((ghost) => ghost.of === of)).map(({ of }) => of)
+  for (const of of removed) await removeGhosts(engine, [`${ghostLabel}=${of}`])
+  const placed: string[] = []
+  for (const ghost of wanted) {
+    if (there.some((other) => isSame(other, ghost))) continue
+    await placeGhost(engine, ghost, image, {})
+    placed.push(ghost.of)
+  }
+  return { engine: engine.name, placed, removed }
+}
+
+/** Whether one does what the other would. */
+export function isSame(a: Ghost, b: Ghost): boolean {
+  const plain = ({ of, endpoints }: Ghost) => ({
+    of,
+    endpoints: endpoints
+      .map((endpoint) => ({ ...endpoint, names: [...endpoint.names].sort() }))
+      .sort((one, other) => (one.network < other.network ? -1 : 1)),
+  })
+  return isDeepStrictEqual(plain(a), plain(b))
+}
+
+/** The running containers on networks that are no ghosts, as ghosts of theirs would be. */
+async function containersOn(engine: Engine, networks: readonly string[]): Promise<Ghost[]> {
+  const ids = new Set<string>()
+  for (const network of networks) {
+    const document = await engine.networks.inspect(network)
+    for (const id of Object.keys(document?.Containers ?? {})) ids.add(id)
+  }
+  const documents = await Promise.all([...ids].map((id) => engine.containers.inspect(id)))
+  return documents
+    .filter((document) => document !== undefined)
+    .filter(({ Config }) => Config.Labels?.[roleLabel] !== ghostRole)
+    .map((document) => ({ of: document.Name.slice(1), endpoints: endpointsOf(document, networks) }))
+}
+
+/** A container's endpoints on some networks, as a ghost of its would have them. */
+export function endpointsOf(
+  { Id, Name, Config, NetworkSettings }: ContainerDocument,
+  networks: readonly string[],
+): GhostEndpoint[] {
+  return Object.entries(NetworkSettings.Networks)
+    .filter(([network]) => networks.includes(network))
+    .map(([network, { IPAddress, GlobalIPv6Address, MacAddress, Aliases }]) => ({
+      network,
+      ipv4: IPAddress ?? '',
+      ipv6: GlobalIPv6Address ?? '',
+      mac: MacAddress ?? '',
+      names: namesOn(
+        Name.slice(1),
+        (Aliases ?? []).filter((alias) => !Id.startsWith(alias)),
+        Config.Hostname,
+      ),
+    }))
+}
+
+/** The names under which an engine's DNS knows a container on a network. */
+export function namesOn(name: string, aliases: readonly string[], hostname = ''): string[] {
+  return [...new Set([name, ...aliases, hostname])].filter(Boolean)
+}

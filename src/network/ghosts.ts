@@ -146,8 +146,9 @@ export async function ghostsOn(engine: Engine): Promise<Ghost[]> {
     if (!document) return []
     const endpoints = Object.entries(document.NetworkSettings.Networks).map(([network, endpoint]) => ({
       network,
-      ipv4: endpoint.IPAMConfig?.IPv4Address ?? '',
-      ipv6: endpoint.IPAMConfig?.IPv6Address ?? '',
+      // One that does not run has only what it asks for.
+      ipv4: endpoint.IPAddress || (endpoint.IPAMConfig?.IPv4Address ?? ''),
+      ipv6: endpoint.GlobalIPv6Address || (endpoint.IPAMConfig?.IPv6Address ?? ''),
       mac: endpoint.MacAddress ?? '',
       names: (endpoint.Aliases ?? []).filter((alias) => !document.Id.startsWith(alias)),
     }))

@@ -7,6 +7,8 @@ import { type Membership, membershipsOn } from './membership.ts'
 export interface KnownNetwork {
   network: string
   memberships: Membership[]
+  /** Members that answer, also those that have lost their keeper. */
+  engines: Engine[]
   /** Members that could not be looked at, and why. */
   missing: { engine: string; reason: string }[]
 }
@@ -25,6 +27,7 @@ export async function findStretched(
   const known: KnownNetwork[] = []
   for (const name of [...new Set(found.map((one) => one.network))].sort()) {
     const memberships = found.filter((one) => one.network === name)
+    const present = memberships.map(({ engine }) => engine)
     const missing: KnownNetwork['missing'] = []
     for (const member of membersOnRecord(memberships)) {
       if (memberships.some(({ engine }) => engine.info.ID === member.id)) continue
@@ -33,10 +36,11 @@ export async function findStretched(
       })
       if (!engine) continue
       const [membership] = await membershipsOn(engine, name)
+      present.push(engine)
       if (membership) memberships.push(membership)
       else missing.push({ engine: member.engine, reason: 'it has no keeper of this network' })
     }
-    known.push({ network: name, memberships, missing })
+    known.push({ network: name, memberships, engines: present, missing })
   }
   return known
 }
@@ -51,8 +55,7 @@ export async function withMembers<T>(
   const opened: Engine[] = []
   try {
     const [known] = await findStretched([source, target], opened, network)
-    const members = (known?.memberships ?? []).map(({ engine }) => engine)
-    return await action([...new Set([source, target, ...members])])
+    return await action([...new Set([source, target, ...(known?.engines ?? [])])])
   } finally {
     for (const engine of opened) await engine.close()
   }

@@ -1,4 +1,3 @@
-import type { Engine } from '../engine/engine.ts'
 import { agentImageReference } from '../launch/image.ts'
 import type { Report } from '../model/progress.ts'
 import type { KnownNetwork } from './members.ts'
@@ -16,11 +15,10 @@ export interface Repaired {
  * run now, with the addresses that they have now.
  */
 export async function repairNetwork(
-  { network, memberships }: KnownNetwork,
+  { network, memberships, engines }: KnownNetwork,
   report: Report,
 ): Promise<Repaired> {
   const port = memberships[0]?.record.settings.port ?? 0
-  const engines: Engine[] = memberships.map(({ engine }) => engine)
   const stretched = await stretchNetwork({ network, engines, port, labels: {}, report })
   report({ type: 'phase', phase: 'ghosts', message: `looking after the ghosts on ${network}` })
   const ghosts = await reconcileGhosts(engines, [network], await agentImageReference())

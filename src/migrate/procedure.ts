@@ -5,6 +5,7 @@ import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
 import { endFrozen } from './steps/frozen.ts'
+import { holdAddresses, holdsAddresses } from './steps/hold.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
 import { bringToRest, fence } from './steps/rest.ts'
@@ -13,7 +14,7 @@ import { startTarget } from './steps/start.ts'
 import { createVolumes } from './steps/volumes.ts'
 
 /** The steps of a migration, in order. Everything before `commit` can be undone. */
-export function stepsOf({ options }: Plan): Step[] {
+export function stepsOf(plan: Plan): Step[] {
   return [
     bringImages,
     createNetworks,
@@ -21,9 +22,10 @@ export function stepsOf({ options }: Plan): Step[] {
     makeBindDirectories,
     createContainers,
     startAgents,
-    ...(options.mode === 'warm' ? [preCopy] : []),
+    ...(plan.options.mode === 'warm' ? [preCopy] : []),
     fence,
     bringToRest,
+    ...(holdsAddresses(plan) ? [holdAddresses] : []),
     finalRound,
     startTarget,
     commit,

@@ -120,6 +120,9 @@ t.test('overlay', async (t) => {
   const own = (await inEngine(lab.alphaFacts, 'hostname', '-i')).split(' ')
   const address = own.find((word) => word.includes('.')) ?? ''
   await docker('alpha', 'swarm', 'init', '--advertise-addr', address)
+  const ofSwarm = async () =>
+    (await lab.alpha.networks.inspect('docker_gwbridge')) && (await lab.alpha.networks.inspect('ingress'))
+  await until("the swarm's own networks", async () => (await ofSwarm()) !== undefined)
 
   await t.test('of a swarm that the target is not in is refused', async (t) => {
     t.teardown(clearSwarm)
@@ -145,6 +148,49 @@ t.test('overlay', async (t) => {
     await networkContract(t, { ...subject, prepare, isOnBeta: true })
   })
 
+  const onOverlay = ['--network', 't-net', '--ip', addresses.it]
+  const addressOn = async (engine: 'alpha' | 'beta') =>
+    (await lab[engine].containers.inspect('t-it'))?.NetworkSettings.Networks['t-net']?.IPAddress
+
+  await t.test('the address is held during a long copy, and then given to the target', async (t) => {
+    t.teardown(clearSwarm)
+    await createOverlay('--attachable')
+    const fill = 'head -c 300M /dev/urandom > /data/f; touch /data/full; sleep infinity'
+    const options = ['--init', '--name', 't-it', ...onOverlay, '-v', 't-data:/data', image]
+    await docker('alpha', 'run', '-d', ...options, 'sh', '-c', fill)
+    await docker('alpha', 'exec', 't-it', 'sh', '-c', 'until [ -e /data/full ]; do sleep 0.1; done')
+    const moving = migrate(['t-it'], '--mode', 'cold')
+    const holders = new Set<string>()
+    let isMoved = false
+    moving.finally(() => {
+      isMoved = true
+    })
+    for (; !isMoved; await sleep(50))
+      for (const { Id } of await lab.alpha.containers.list({ labels: ['wherry.role=holder'] })) {
+        const now = await lab.alpha.containers.inspect(Id)
+        if (now?.State.Running) holders.add(now.NetworkSettings.Networks['t-net']?.IPAddress ?? '')
+      }
+    const result = await moving
+    t.strictSame([...holders], [addresses.it], 'held by another container of the source')
+    t.equal(await addressOn('beta'), addresses.it, 'and then had by the target')
+    t.strictSame(await lab.alpha.containers.list({ labels: ['wherry.role=holder'] }), [], 'nobody holds it')
+    t.notOk(result.warnings.some(({ code }: { code: string }) => code === 'not-held'))
+  })
+
+  await t.test('a target that fails gives the address back', async (t) => {
+    t.teardown(clearSwarm)
+    await createOverlay('--attachable')
+    // Sharing the host's name tells the process where it is.
+    const picky = '[ "$(hostname)" = beta ] && exit 7; sleep infinity'
+    const options = ['--init', '--name', 't-it', '--uts', 'host', ...onOverlay, image]
+    await docker('alpha', 'run', '-d', ...options, 'sh', '-c', picky)
+    const ended = await wherry(['migrate', 't-it', ...fromTo, '--mode', 'cold'])
+    t.equal(ended.exitCode, 4, ended.stderr)
+    t.equal((await lab.alpha.containers.inspect('t-it'))?.State.Running, true, 'it runs on the source again')
+    t.equal(await addressOn('alpha'), addresses.it)
+    t.strictSame(await lab.alpha.containers.list({ labels: ['wherry.role=holder'] }), [], 'nobody holds it')
+  })
+
   await t.test('that containers cannot be in is refused', async (t) => {
     t.teardown(clearSwarm)
     await createOverlay()
@@ -158,12 +204,20 @@ async function clearSwarm(): Promise<void> {
   for (const engine of [lab.alpha, lab.beta])
     for (const { Id, Names } of await engine.containers.list())
       if (/^.(t|wherry)-/.test(Names[0] ?? '')) await engine.containers.remove(Id, { volumes: true })
-  for (let tries = 0; await lab.beta.networks.inspect('t-net'); tries++) {
-    if (tries > 100) throw new Error('the worker still has the network t-net')
+  const isThere = async () =>
+    (await lab.alpha.networks.inspect('t-net')) ?? (await lab.beta.networks.inspect('t-net'))
+  await until('the network t-net to be gone', async () => {
     await lab.alpha.networks.remove('t-net').catch(() => {})
+    return !(await isThere())
+  })
+  await clear(lab)
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await isSo()); tries++) {
+    if (tries > 150) throw new Error(`waited in vain for ${what}`)
     await sleep(100)
   }
-  await clear(lab)
 }
 
 async function leaveSwarm(): Promise<void> {

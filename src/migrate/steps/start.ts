@@ -3,6 +3,7 @@ import { announce } from '../announce.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
+import { release } from './hold.ts'
 import { allDone, assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
@@ -14,14 +15,7 @@ export const startTarget: Step = {
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
     const announced: Promise<void>[] = []
-    for (const stage of runningStages(plan)) {
-      await allDone(
-        stage.map(async (container) => {
-          await letRun(run, container.name)
-          announced.push(announce(run, target, container))
-        }),
-      )
-    }
+    await allDone([release(run), letAllRun(run, announced)])
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
     await Promise.all(announced)
@@ -37,6 +31,18 @@ export const startTarget: Step = {
       await target.containers.remove(Id, { volumes: true })
     }
   },
+}
+
+/** Starts the copies, stage by stage; each one's announcement goes on beside what follows. */
+async function letAllRun(run: Run, announced: Promise<void>[]): Promise<void> {
+  for (const stage of runningStages(run.plan)) {
+    await allDone(
+      stage.map(async (container) => {
+        await letRun(run, container.name)
+        announced.push(announce(run, run.target, container))
+      }),
+    )
+  }
 }
 
 /** Starts a copy, or thaws one that a rollback had frozen and left. */

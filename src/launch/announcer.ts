@@ -34,6 +34,9 @@ export function createAnnouncer(engine: Engine, request: AnnouncerRequest): Prom
   })
 }
 
+/** Far more than one needs. */
+const patienceMs = 30_000
+
 /**
  * Starts an announcer in a running container's namespace, and waits until it has ended: it announces at once, and again a
  * second later. @throws Error with its words when it fails
@@ -48,7 +51,9 @@ export async function letAnnounce(engine: Engine, announcer: string): Promise<vo
   stderr.on('data', (chunk: Buffer) => {
     said.error += chunk
   })
-  const ended = once(stdout, 'close')
+  const ended = once(stdout, 'close', { signal: AbortSignal.timeout(patienceMs) })
+  // Where the start fails, nobody waits for the end any more.
+  ended.catch(() => {})
   await engine.containers.start(announcer)
   await ended
   if (said.out === '') throw new Error(said.error.trim() || 'it ended without a word')

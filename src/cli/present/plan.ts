@@ -11,8 +11,8 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
     '',
     ...plan.containers.flatMap((container) => describeContainer(container)),
     ...plan.networks.map(
-      ({ name, action }) =>
-        `  network ${name}: ${action === 'create' ? 'made again with the same subnet' : `the one on ${target.engine} is used`}`,
+      ({ name, action, request }) =>
+        `  network ${name}: ${action === 'create' ? `made again with the same subnet${onParent(request)}` : `the one on ${target.engine} is used`}`,
     ),
     ...plan.trees.map(
       ({ kind, source: from, destination, container }) =>
@@ -25,6 +25,11 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
   }
   lines.push('', 'Nothing has been changed.')
   return lines.join('\n')
+}
+
+function onParent({ Options }: Record<string, unknown>): string {
+  const { parent } = (Options ?? {}) as { parent?: string }
+  return parent ? `, on the interface ${parent}` : ''
 }
 
 function describeContainer({ name, image, restartPolicy }: ContainerPlan): string[] {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Engine } from '../engine/engine.ts'
 
 /** A helper that tells the neighbours of a container where its addresses are now (src/agent/network/announce.ts). */
@@ -33,21 +34,27 @@ export function createAnnouncer(engine: Engine, request: AnnouncerRequest): Prom
   })
 }
 
+/** Far more than one needs. */
+const patienceMs = 30_000
+
 /**
- * Starts an announcer in a running container's namespace, and waits until it has announced for the first time; it goes on
- * for two seconds, ends and vanishes by itself. @throws Error with its words when it fails
+ * Starts an announcer in a running container's namespace, and waits until it has ended: it announces at once, and again a
+ * second later. @throws Error with its words when it fails
  */
 export async function letAnnounce(engine: Engine, announcer: string): Promise<void> {
   const { stdin, stdout, stderr } = await engine.containers.attach(announcer)
   for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {})
-  let words = ''
+  const said = { out: '', error: '' }
+  stdout.on('data', (chunk: Buffer) => {
+    said.out += chunk
+  })
   stderr.on('data', (chunk: Buffer) => {
-    words += chunk
+    said.error += chunk
   })
+  const ended = once(stdout, 'close', { signal: AbortSignal.timeout(patienceMs) })
+  // Where the start fails, nobody waits for the end any more.
+  ended.catch(() => {})
   await engine.containers.start(announcer)
-  // What follows the first line is read too, so that nothing stays in the connection.
-  await new Promise<void>((resolve, reject) => {
-    stdout.once('data', () => resolve())
-    stdout.once('close', () => reject(new Error(words.trim() || 'it ended without a word')))
-  })
+  await ended
+  if (said.out === '') throw new Error(said.error.trim() || 'it ended without a word')
 }

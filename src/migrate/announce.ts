@@ -11,7 +11,10 @@ import type { Run } from './run.ts'
  */
 export async function prepareAnnouncers(run: Run): Promise<void> {
   const { plan, target } = run
-  for (const container of plan.containers) if (isAnnounced(container)) await prepared(run, target, container)
+  for (const container of plan.containers) {
+    // What fails now is tried again when the container has started, and told then.
+    if (isAnnounced(container)) await prepared(run, target, container).catch(() => {})
+  }
 }
 
 /**

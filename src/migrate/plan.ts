@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { stretch } from '../drivers/network/stretch.ts'
 import type { Manifest } from '../model/manifest.ts'
-import { isBuiltInNetwork } from '../model/manifest.ts'
 import {
   type ContainerPlan,
   type ImagePlan,
   type MigrateOptions,
   migrationLabel,
-  type NetworkPlan,
   type Plan,
   planVersion,
   type Refusal,
@@ -29,7 +26,7 @@ import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
 import { startStages } from './order.ts'
 import { ghostedNetworks, planGhosts } from './plan-ghosts.ts'
-import { targetNetwork } from './target-network.ts'
+import { planEndpoints, planNetworks } from './plan-networks.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
@@ -75,7 +72,7 @@ export function planMigration(
       ...planContainer(id, manifest, facts, options),
       stage: stageOf(manifest),
     })),
-    networks: planNetworks(id, manifests, facts, options),
+    networks: planNetworks(manifests, facts, options, labelsFor(id, 'target')),
     ghosts: planGhosts(facts, options),
     volumes: planVolumes(id, manifests),
     trees,
@@ -97,16 +94,13 @@ function planContainer(
   options: MigrateOptions,
 ): Omit<ContainerPlan, 'stage'> {
   const image = planImage(manifest, facts)
-  const { hostConfig, state, networks } = manifest
-  const withTrait = (trait: 'keepsMac' | 'announces', value: boolean) =>
-    networks
-      .filter((network) => targetNetwork(facts, options, network).driver?.traits[trait] === value)
-      .map(({ Name }) => Name)
+  const { hostConfig, state } = manifest
+  const { withoutMac, announced, held } = planEndpoints(manifest, facts, options)
   const created = createRequest(manifest, {
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
-    withoutMac: withTrait('keepsMac', false),
+    withoutMac,
     apiVersion: facts.target.apiVersion,
     keepMacOn: ghostedNetworks(facts, options),
   })
@@ -117,19 +111,12 @@ function planContainer(
     image,
     request: created.request,
     connections: created.connections,
-    announced: addressesOn(manifest, withTrait('announces', true)),
+    announced,
+    held,
     restartPolicy: hostConfig.RestartPolicy ?? { Name: 'no', MaximumRetryCount: 0 },
     wasRunning: state.running,
     rest: options.consistency === 'crash' || hostConfig.AutoRemove ? 'freeze' : 'stop',
   }
-}
-
-/** The addresses that a container has in these networks, and will have again. */
-function addressesOn({ endpoints }: Manifest, networks: readonly string[]): string[] {
-  return endpoints
-    .filter(({ network }) => networks.includes(network))
-    .flatMap(({ asked, actual }) => [asked.ipv4 ?? actual.ipv4, asked.ipv6 ?? actual.ipv6])
-    .filter(Boolean)
 }
 
 function planImage({ image }: Manifest, { targetImages }: Facts): ImagePlan {
@@ -141,26 +128,6 @@ function planImage({ image }: Manifest, { targetImages }: Facts): ImagePlan {
   const createFrom = underReference?.Id === id || free ? reference : id
   const action = !present ? 'transfer' : underReference?.Id === id || !free ? 'present' : 'tag'
   return { id, reference, action, createFrom, repoDigests, layers, sizeBytes }
-}
-
-function planNetworks(
-  id: string,
-  manifests: Manifest[],
-  facts: Facts,
-  options: MigrateOptions,
-): NetworkPlan[] {
-  const plans = manifests
-    .flatMap(({ networks }) => networks)
-    .filter(({ Name }) => !isBuiltInNetwork(Name))
-    .map((network): NetworkPlan => {
-      const { name, there, driver } = targetNetwork(facts, options, network)
-      const parent = options.mapParent?.[network.Name]
-      const labels = labelsFor(id, 'target')
-      if (driver === stretch) return { name, action: 'stretch', request: {} }
-      const request = there ? undefined : driver?.request(network, { labels, ...(parent ? { parent } : {}) })
-      return { name, action: request ? 'create' : 'join', request: request ?? {} }
-    })
-  return plans.filter(({ name }, index) => plans.findIndex((other) => other.name === name) === index)
 }
 
 function planVolumes(id: string, manifests: Manifest[]): VolumePlan[] {

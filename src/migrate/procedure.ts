@@ -6,6 +6,7 @@ import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
 import { endFrozen } from './steps/frozen.ts'
 import { placeGhosts, prepareGhosts } from './steps/ghosts.ts'
+import { holdAddresses, holdsAddresses } from './steps/hold.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
 import { bringToRest, fence } from './steps/rest.ts'
@@ -15,20 +16,21 @@ import { stretchNetworks } from './steps/stretch.ts'
 import { createVolumes } from './steps/volumes.ts'
 
 /** The steps of a migration, in order. Everything before `commit` can be undone. */
-export function stepsOf({ options }: Plan): Step[] {
+export function stepsOf(plan: Plan): Step[] {
   return [
     bringImages,
     createNetworks,
-    stretchNetworks,
+    ...(isStretched(plan) ? [stretchNetworks] : []),
     createVolumes,
     makeBindDirectories,
     createContainers,
-    placeGhosts,
+    ...(hasGhosts(plan) ? [placeGhosts] : []),
     startAgents,
-    ...(options.mode === 'warm' ? [preCopy] : []),
-    prepareGhosts,
+    ...(plan.options.mode === 'warm' ? [preCopy] : []),
+    ...(hasGhosts(plan) ? [prepareGhosts] : []),
     fence,
     bringToRest,
+    ...(holdsAddresses(plan) ? [holdAddresses] : []),
     finalRound,
     startTarget,
     commit,
@@ -36,4 +38,12 @@ export function stepsOf({ options }: Plan): Step[] {
     endFrozen,
     cleanUp,
   ]
+}
+
+function isStretched({ networks }: Plan): boolean {
+  return networks.some(({ action }) => action === 'stretch')
+}
+
+function hasGhosts({ ghosts }: Plan): boolean {
+  return ghosts.onSource.length + ghosts.onTarget.length > 0
 }

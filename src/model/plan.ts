@@ -96,6 +96,8 @@ export interface ContainerPlan {
   connections: { network: string; endpoint: Record<string, unknown> }[]
   /** Addresses whose neighbours are told where they are when the container has started. */
   announced?: string[]
+  /** Addresses on networks of the source that are given out for a whole cluster, and that it will have again. */
+  held?: { network: string; ipv4: string }[]
   restartPolicy: { Name: string; MaximumRetryCount?: number }
   wasRunning: boolean
   /** How the source is brought to rest for the final round. */

@@ -16,8 +16,11 @@ const rawSocket = 3
 /** `struct sockaddr_ll` of packet(7): family and interface in the machine's order, 20 bytes in all. */
 const linkAddressBytes = 20
 
-/** How often, and how far apart: advertisements may be sent three times at most, a second apart (RFC 4861 sections 7.2.6, 10). */
-const rounds = 3
+/**
+ * How often, and how far apart: again in case that a frame was lost, and within what RFC 4861 section 7.2.6 allows (three
+ * times at most, a second apart).
+ */
+const rounds = 2
 const intervalMs = 1000
 
 /** What is announced: addresses of this network namespace. */
@@ -26,8 +29,8 @@ export interface AnnounceSettings {
 }
 
 /**
- * Tells the neighbours of this network namespace where these addresses are now, three times. Says so on stdout after the
- * first time. Needs NET_RAW. @throws SystemCallError, or Error when no interface has one of the addresses
+ * Tells the neighbours of this network namespace where these addresses are now, at once and again after a second. Says so on
+ * stdout. Needs NET_RAW. @throws SystemCallError, or Error when no interface has one of the addresses
  */
 export async function announce({ addresses }: AnnounceSettings): Promise<void> {
   const placed = addresses.map(placeOf)

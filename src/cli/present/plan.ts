@@ -11,8 +11,8 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
     '',
     ...plan.containers.flatMap((container) => describeContainer(container)),
     ...plan.networks.map(
-      ({ name, action }) =>
-        `  network ${name}: ${{ create: 'made again with the same subnet', join: `the one on ${target.engine} is used`, stretch: 'one network on both engines' }[action]}`,
+      ({ name, action, request }) =>
+        `  network ${name}: ${{ create: `made again with the same subnet${onParent(request)}`, join: `the one on ${target.engine} is used`, stretch: 'one network on both engines' }[action]}`,
     ),
     ...plan.ghosts.onSource.map(
       ({ of }) => `  ${of} keeps its names and addresses on ${source.engine}, for the peers there`,
@@ -29,6 +29,11 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
   }
   lines.push('', 'Nothing has been changed.')
   return lines.join('\n')
+}
+
+function onParent({ Options }: Record<string, unknown>): string {
+  const { parent } = (Options ?? {}) as { parent?: string }
+  return parent ? `, on the interface ${parent}` : ''
 }
 
 function describeContainer({ name, image, restartPolicy }: ContainerPlan): string[] {

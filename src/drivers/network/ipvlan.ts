@@ -21,4 +21,5 @@ export const ipvlan: NetworkDriver = {
   },
 }
 
+/** Containers of one engine behind one MAC address. */
 export const ipvlanWithoutParent = driverWithoutParent(kind)

@@ -9,4 +9,5 @@ const kind = {
 /** Containers on the LAN, each with a MAC address of its own. */
 export const macvlan = driverOnParent(kind)
 
+/** Containers of one engine that see each other as on a LAN. */
 export const macvlanWithoutParent = driverWithoutParent(kind)

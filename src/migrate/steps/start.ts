@@ -5,6 +5,7 @@ import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
 import { comeBack, startInPlace } from './ghosts.ts'
+import { release } from './hold.ts'
 import { allDone, assertAtRest, runningStages } from './rest.ts'
 
 /** Starts the target copies in order, and waits until they serve. Downtime ends here. */
@@ -16,16 +17,7 @@ export const startTarget: Step = {
     const names = plan.containers.map(({ name }) => name).join(', ')
     report({ type: 'phase', phase: 'start', message: `starting ${names} on ${target.name}` })
     const announced: Promise<void>[] = []
-    for (const stage of runningStages(plan)) {
-      const started = async (container: ContainerPlan) => {
-        await startInPlace(run, container, () => letRun(run, container.name))
-        announced.push(announce(run, target, container))
-      }
-      // One after the other where addresses depend on who comes first.
-      if (plan.networks.some(({ action }) => action === 'stretch'))
-        for (const container of stage) await started(container)
-      else await allDone(stage.map(started))
-    }
+    await allDone([release(run), letAllRun(run, announced)])
     run.times.startedMs = performance.now()
     run.times.servingMs = await waitUntilServing(run)
     await Promise.all(announced)
@@ -44,6 +36,21 @@ export const startTarget: Step = {
     await removePlugs(target, [`${migrationLabel}=${plan.id}`])
     await comeBack(run)
   },
+}
+
+/** Starts the copies, stage by stage; each one's announcement goes on beside what follows. */
+async function letAllRun(run: Run, announced: Promise<void>[]): Promise<void> {
+  const { plan, target } = run
+  const letOneRun = async (container: ContainerPlan) => {
+    await startInPlace(run, container, () => letRun(run, container.name))
+    announced.push(announce(run, target, container))
+  }
+  // One after the other where addresses depend on who comes first.
+  const inTurn = plan.networks.some(({ action }) => action === 'stretch')
+  for (const stage of runningStages(plan)) {
+    if (inTurn) for (const container of stage) await letOneRun(container)
+    else await allDone(stage.map(letOneRun))
+  }
 }
 
 /** Starts a copy, or thaws one that a rollback had frozen and left. */

@@ -2,6 +2,7 @@ import t from 'tap'
 import { checkNetworks } from '../../../src/migrate/checks/network.ts'
 import type { Facts } from '../../../src/migrate/facts.ts'
 import { planMigration } from '../../../src/migrate/plan.ts'
+import { stepsOf } from '../../../src/migrate/procedure.ts'
 import type { NetworkDocument } from '../../../src/model/documents.ts'
 import type { MigrateOptions } from '../../../src/model/plan.ts'
 
@@ -141,4 +142,20 @@ t.test('neighbours are told of addresses on the LAN, by the network that the tar
   t.strictSame(announced(facts(network('overlay'))), [])
   const mapped = facts(network('bridge'), [network('macvlan', { Name: 'lan' })])
   t.strictSame(announced(mapped, { mapNetwork: { net: 'lan' } }), ['10.9.0.7'])
+})
+
+t.test('addresses of a whole cluster are held while they are copied for long', async (t) => {
+  const held = (of: Facts, more: Partial<MigrateOptions> = {}) => planned(of, more).containers[0]?.held
+  const swarm = facts(network('overlay'), [network('overlay')])
+  t.strictSame(held(swarm), [{ network: 'net', ipv4: '10.9.0.7' }])
+  t.strictSame(held(facts(network('bridge'))), [])
+  const mapped = facts(network('overlay'), [network('overlay', { Name: 'other', Id: 'n2' })])
+  t.strictSame(held(mapped, { mapNetwork: { net: 'other' } }), [], 'it will have another address')
+  const steps = (more: Partial<MigrateOptions>) => stepsOf(planned(swarm, more)).map(({ name }) => name)
+  t.notOk(steps({ mode: 'warm' }).includes('hold'))
+  t.ok(steps({ mode: 'cold' }).includes('hold'))
+  t.ok(
+    steps({ mode: 'cold' }).indexOf('hold') > steps({ mode: 'cold' }).indexOf('rest'),
+    'given up before the source starts again',
+  )
 })

@@ -1,4 +1,4 @@
-import { connect, type Socket, type SocketConstructorOpts } from 'node:net'
+import { connect, type OnReadOpts, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../model/errors.ts'
 import { type Forward, place } from './settings.ts'
@@ -15,8 +15,6 @@ export const socketOptions = {
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
-  // The default of 64 KiB is full with every read, which costs a fifth of the throughput.
-  highWaterMark: 256 * 1024,
 }
 
 /**
@@ -33,27 +31,27 @@ export class Dialer {
     this.#holdMs = hold
   }
 
-  /** Connects while `isWanted` says so. @throws Error with the reason for each address. */
-  async dial(isWanted: () => boolean, options: Partial<SocketConstructorOpts> = {}): Promise<Socket> {
+  /** @throws Error with the reason for each address. */
+  async dial(onread?: OnReadOpts): Promise<Socket> {
     const untilMs = performance.now() + this.#holdMs
     for (;;) {
       try {
-        const socket = await this.#dialOnce(options)
+        const socket = await this.#dialOnce(onread)
         this.#reached = true
         return socket
       } catch (error) {
-        if (this.#reached || !isWanted() || performance.now() >= untilMs) throw error
+        if (this.#reached || performance.now() >= untilMs) throw error
       }
       await sleep(retryMs)
     }
   }
 
-  async #dialOnce(options: Partial<SocketConstructorOpts>): Promise<Socket> {
+  async #dialOnce(onread?: OnReadOpts): Promise<Socket> {
     const { hosts, port } = this.#target
     const reasons: string[] = []
     for (const host of hosts) {
       try {
-        return await connectTo(host, port, options)
+        return await connectTo(host, port, onread)
       } catch (error) {
         reasons.push(`${place(host, port)}: ${messageOf(error)}`)
       }
@@ -63,13 +61,9 @@ export class Dialer {
 }
 
 /** One connection to one address. @throws Error that says why not, after 5 s at the latest. */
-export function connectTo(
-  host: string,
-  port: number,
-  options: Partial<SocketConstructorOpts> = {},
-): Promise<Socket> {
+export function connectTo(host: string, port: number, onread?: OnReadOpts): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...socketOptions, ...options, host, port })
+    const socket = connect({ ...socketOptions, ...(onread ? { onread } : {}), host, port })
     const timer = setTimeout(
       () => socket.destroy(new Error(`no answer within ${attemptMs / 1000} s`)),
       attemptMs,

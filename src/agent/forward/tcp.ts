@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { messageOf } from '../../model/errors.ts'
 import { Dialer, socketOptions } from './dial.ts'
+import { Direction, withBuffer } from './direction.ts'
 import type { Log } from './log.ts'
 import { proxyHeader } from './proxy-header.ts'
 import type { Forward } from './settings.ts'
@@ -17,18 +18,10 @@ export async function forwardTcp({ listen, target, proxyProtocol }: Forward, log
   const server = createServer({ ...socketOptions, pauseOnConnect: true }, (client) => {
     const header = proxyProtocol && proxyHeader(proxyProtocol, client)
     client.on('error', () => {})
-    dialer
-      .dial(() => !client.destroyed)
-      .then(
-        (upstream) => {
-          if (header) upstream.write(header)
-          join(client, upstream)
-        },
-        (error) => {
-          log(`tcp ${listen.port}: the target cannot be reached: ${messageOf(error)}`)
-          client.resetAndDestroy()
-        },
-      )
+    connectThrough(client, dialer, header).catch((error) => {
+      log(`tcp ${listen.port}: the target cannot be reached: ${messageOf(error)}`)
+      client.resetAndDestroy()
+    })
   })
   const { address, port } = listen
   await new Promise<void>((resolve, reject) => {
@@ -43,18 +36,11 @@ export async function forwardTcp({ listen, target, proxyProtocol }: Forward, log
   return server
 }
 
-/** Lets bytes through both ways until both sides have ended, or one has failed. */
-function join(a: Socket, b: Socket): void {
-  for (const [from, to] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    from.on('error', () => {})
-    from.on('close', () => {
-      // What was cut off must not look like an end to the other side.
-      if (!from.readableEnded || !from.writableFinished) to.resetAndDestroy()
-    })
-    from.pipe(to)
-  }
-  if (a.destroyed) b.resetAndDestroy()
+async function connectThrough(accepted: Socket, dialer: Dialer, header: Buffer | undefined): Promise<void> {
+  const [out, back] = [new Direction(), new Direction()]
+  const upstream = await dialer.dial(back.onread)
+  const client = withBuffer(accepted, out.onread)
+  if (header) upstream.write(header)
+  out.join(client, upstream)
+  back.join(upstream, client)
 }

@@ -41,8 +41,13 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     for (const { listener, dialer, addresses } of attempts) {
       if (addresses.length === 0) continue
       try {
-        const address = await connectDirectly(listener, dialer, addresses, options.timeoutSeconds ?? 3)
-        return { kind: 'direct', detail: `${dialer.name} to ${listener.name} at ${address}` }
+        const { address, port } = await connectDirectly(
+          listener,
+          dialer,
+          addresses,
+          options.timeoutSeconds ?? 3,
+        )
+        return { kind: 'direct', detail: `${dialer.name} to ${listener.name} at ${address} port ${port}` }
       } catch (error) {
         if (source.isGone || target.isGone) throw error
         reasons.push(messageOf(error))
@@ -61,12 +66,13 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   return { kind: 'relay', detail: why }
 }
 
-async function connectDirectly(
+/** Joins two agents over the first of the listener's addresses that answers. Throws `link-not-possible`. */
+export async function connectDirectly(
   listener: AgentClient,
   dialer: AgentClient,
   addresses: readonly string[],
   timeoutSeconds: number,
-): Promise<string> {
+): Promise<{ address: string; port: number }> {
   const secret = { session: randomBytes(16).toString('hex'), key: randomBytes(32).toString('hex') }
   const { port } = await listener.request('listen', secret)
   const accepted = listener.request('accept', {})
@@ -80,7 +86,7 @@ async function connectDirectly(
       timeoutMilliseconds: timeoutSeconds * 1000,
     })
     await accepted
-    return `${address} port ${port}`
+    return { address, port }
   } catch (error) {
     await listener.request('stopListening', {})
     throw error

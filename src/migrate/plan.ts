@@ -19,6 +19,7 @@ import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
 import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
+import { checkForwards } from './checks/forwards.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPorts } from './checks/ports.ts'
 import { checkSharing } from './checks/sharing.ts'
@@ -26,6 +27,7 @@ import { checkSpace } from './checks/space.ts'
 import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
+import { planForwards } from './forwards.ts'
 import { startStages } from './order.ts'
 
 const checks: readonly Check[] = [
@@ -33,6 +35,7 @@ const checks: readonly Check[] = [
   checkContainers,
   checkNetworks,
   checkPorts,
+  checkForwards,
   checkStorage,
   checkSharing,
   checkDevices,
@@ -75,6 +78,7 @@ export function planMigration(
     volumes: planVolumes(id, manifests),
     trees,
     bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
+    ...(options.forward ? { forwards: planForwards(manifests, facts, options) } : {}),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }

@@ -4,6 +4,7 @@ import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
+import { checkForwarders, startForwarders } from './steps/forward.ts'
 import { endFrozen } from './steps/frozen.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
@@ -24,8 +25,10 @@ export function stepsOf({ options }: Plan): Step[] {
     ...(options.mode === 'warm' ? [preCopy] : []),
     fence,
     bringToRest,
+    ...(options.forward ? [startForwarders] : []),
     finalRound,
     startTarget,
+    ...(options.forward ? [checkForwarders] : []),
     commit,
     restorePolicies,
     endFrozen,

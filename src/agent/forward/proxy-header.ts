@@ -1,5 +1,5 @@
 import { isIPv6, type Socket } from 'node:net'
-import type { ProxyProtocol } from './settings.ts'
+import type { ProxyProtocol } from '../../model/plan.ts'
 
 /** Who talks to whom, as a listener's socket knows it. */
 export type Ends = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>

@@ -1,5 +1,4 @@
-/** A header before the client's bytes that tells the target who the client is. */
-export type ProxyProtocol = 'v1' | 'v2'
+import type { ProxyProtocol } from '../../model/plan.ts'
 
 /** One port that is passed on. */
 export interface Forward {

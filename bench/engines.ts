@@ -70,10 +70,11 @@ export async function remove(engine: EngineName, containers: string[], volumes: 
 /** Removes everything of the benchmark from both engines. */
 export async function clearEngines(): Promise<void> {
   for (const engine of ['alpha', 'beta'] as const) {
-    const filter = ['--filter', `name=^/?${prefix}`]
+    const filter = ['--filter', `name=^/?(wherry-forward-)?${prefix}`]
     const containers = await docker(engine, 'ps', '--all', '--format', '{{.Names}}', ...filter)
     const volumes = await docker(engine, 'volume', 'ls', '--format', '{{.Name}}')
-    const ours = (names: string) => names.split('\n').filter((name) => name.startsWith(prefix))
-    await remove(engine, ours(containers), ours(volumes))
+    const ours = new RegExp(`^(wherry-forward-)?${prefix}`)
+    const pick = (names: string) => names.split('\n').filter((name) => ours.test(name))
+    await remove(engine, pick(containers), pick(volumes))
   }
 }

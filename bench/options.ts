@@ -10,10 +10,13 @@ export interface Options {
   repeat: number
 }
 
+/** The methods, and what forwarders let through. */
+const methodNames = [...methods.map(({ name }) => name), 'forward']
+
 export const usage = `npm run bench -- [--scale F] [--only NAME]... [--sets NAME]... [--repeat N]
 
   --scale F    data sets of F times their full size (default 1)
-  --only NAME  these methods only: ${methods.map(({ name }) => name).join(', ')}
+  --only NAME  these only: ${methodNames.join(', ')}
   --sets NAME  these data sets only: ${setNames.join(', ')}
   --repeat N   measure each N times and give the median (default 1)
 
@@ -40,7 +43,6 @@ export function parseOptions(words: readonly string[]): Options | undefined {
   const repeat = Number(values.repeat)
   if (!(scale > 0 && scale <= 10)) throw new Error(`--scale takes a number from 0 to 10, not ${values.scale}`)
   if (!Number.isInteger(repeat) || repeat < 1) throw new Error(`--repeat takes a count, not ${values.repeat}`)
-  const methodNames = methods.map(({ name }) => name)
   return {
     scale,
     repeat,

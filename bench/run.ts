@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { ProgressEvent } from '../src/model/progress.ts'
 import { dataSets, generate } from './data-sets.ts'
 import { clearEngines, type Engines, openEngines, whyNoDataRoots } from './engines.ts'
+import { forwardTable, measureForward, type Traffic } from './forward.ts'
 import { type Measurement, measureTwice, medianOf } from './measure.ts'
 import { methods as allMethods } from './methods/all.ts'
 import type { Job, Method } from './methods/method.ts'
@@ -29,7 +30,7 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
   const rows: Row[] = []
   const raw: Row[] = []
   for (const set of dataSets(options.scale).filter(({ name }) => options.sets.includes(name))) {
-    if (interrupted) break
+    if (interrupted || methods.length === 0) break
     say(`${set.name}: making ${set.description}`)
     await generate(set)
     const ofSet = await measureSet({ engines, set, scratch }, methods, options.repeat)
@@ -37,6 +38,8 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
     rows.push(...methods.flatMap(({ name }) => rowOf(name, ofSet)))
     await clearEngines()
   }
+  const forward =
+    options.only.includes('forward') && !interrupted ? await traffic(engines, options.scale) : []
   if (interrupted) return false
   const path = await writeResults({
     circumstances: facts,
@@ -44,10 +47,19 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
     sets: dataSets(options.scale).map(({ name, description }) => ({ name, description })),
     results: rows.map((row) => ('error' in row ? row : { ...row, ratioToTar: ratioToTar(row, rows) })),
     measurements: raw,
+    forward,
   })
-  process.stdout.write(`${table(rows)}\n`)
+  if (rows.length > 0) process.stdout.write(`${table(rows)}\n`)
+  if (forward.length > 0) process.stdout.write(`\n${forwardTable(forward)}\n`)
   say(`\nwritten to ${path}`)
   return !raw.some((row) => 'error' in row)
+}
+
+async function traffic(engines: Engines, scale: number): Promise<Traffic[]> {
+  say('forward: traffic to a container that was moved')
+  const measured = await measureForward(engines, scale)
+  await clearEngines()
+  return measured
 }
 
 /** Measures all methods on one data set, so many times. */

@@ -21,7 +21,10 @@ switch (service) {
     await (await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))
     break
   case 'forward':
-    ;(await import('./forward/forward.ts')).forward(JSON.parse(settings))
+    await (await import('./forward/forward.ts')).forward(JSON.parse(settings))
+    break
+  case 'reach':
+    await (await import('./forward/reach.ts')).reach(JSON.parse(settings))
     break
   default:
     process.stderr.write(`There is no service named ${service} in this image.\n`)

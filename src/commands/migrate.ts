@@ -17,6 +17,7 @@ export default class Migrate extends BaseCommand {
     '<%= config.bin %> <%= command.id %> db --to prod-2',
     '<%= config.bin %> <%= command.id %> web db --from ssh://admin@old --to ssh://admin@new',
     '<%= config.bin %> <%= command.id %> db --to prod-2 --dry-run',
+    '<%= config.bin %> <%= command.id %> web --to prod-2 --forward',
     '<%= config.bin %> <%= command.id %> db --to prod-2 --json --progress none',
   ]
   static override strict = false
@@ -65,6 +66,14 @@ export default class Migrate extends BaseCommand {
       helpValue: 'NETWORK=INTERFACE',
       default: [],
     }),
+    forward: Flags.boolean({
+      summary: 'Leave a forwarder on the source: the published ports keep answering there.',
+    }),
+    'forward-proxy-protocol': Flags.option({
+      options: ['v1', 'v2'] as const,
+      summary: 'Tell the target over the PROXY protocol who a client of the forwarder is (TCP).',
+      dependsOn: ['forward'],
+    })(),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
       default: 'auto' as const,
@@ -86,6 +95,7 @@ export default class Migrate extends BaseCommand {
   async run(): Promise<MigrateResult | Plan> {
     const { flags, argv } = await this.parse(Migrate)
     const limitBytesPerSecond = parseRate(flags['limit-rate'])
+    const proxyProtocol = flags['forward-proxy-protocol']
     const mapNetwork = parseMapping(flags['map-network'], 'map-network')
     const mapParent = parseMapping(flags['map-parent'], 'map-parent')
     await using target = await connectEngine(flags.to)
@@ -106,6 +116,7 @@ export default class Migrate extends BaseCommand {
         maxRounds: flags['max-rounds'],
         verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),
+        ...(flags.forward ? { forward: proxyProtocol ? { proxyProtocol } : {} } : {}),
       },
       report: this.report,
       signal: this.interrupted,

@@ -58,6 +58,8 @@ export interface Facts {
   /** Absent until an agent has looked: what the engines' own API tells is checked first. */
   sourceHost?: HostFacts
   targetHost?: HostFacts
+  /** Where the source's host reaches the target's; looked for only where something is to be forwarded. */
+  targetAddresses?: string[]
   /** What is to be copied, all trees together: bytes as they lie on the source's disk, holes not counted. */
   size?: { bytes: number; files: number; complete: boolean }
 }

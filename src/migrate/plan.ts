@@ -16,6 +16,7 @@ import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
 import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
+import { checkForwards } from './checks/forwards.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPeers } from './checks/peers.ts'
 import { checkPorts } from './checks/ports.ts'
@@ -24,6 +25,7 @@ import { checkSpace } from './checks/space.ts'
 import { checkStorage } from './checks/storage.ts'
 import { createRequest } from './create-request.ts'
 import { type Facts, layerIsCarried } from './facts.ts'
+import { planForwards } from './forwards.ts'
 import { startStages } from './order.ts'
 import { ghostedNetworks, planGhosts } from './plan-ghosts.ts'
 import { planEndpoints, planNetworks } from './plan-networks.ts'
@@ -34,6 +36,7 @@ const checks: readonly Check[] = [
   checkNetworks,
   checkPeers,
   checkPorts,
+  checkForwards,
   checkStorage,
   checkSharing,
   checkDevices,
@@ -77,6 +80,7 @@ export function planMigration(
     volumes: planVolumes(id, manifests),
     trees,
     bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
+    ...(options.forward ? { forwards: planForwards(manifests, facts, options) } : {}),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }

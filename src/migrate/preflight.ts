@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net'
+import { joinDirectly } from '../agent/link.ts'
 import { networkDrivers } from '../drivers/network/drivers.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
@@ -13,7 +15,7 @@ import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { assertNotLocked } from './locking.ts'
 import { planMigration } from './plan.ts'
-import { sourceMount } from './steps/agents.ts'
+import { remoteHost, sourceMount } from './steps/agents.ts'
 
 interface Preflight {
   id: string
@@ -75,10 +77,10 @@ async function planStretching(source: Engine, target: Engine, { networks }: Plan
   }
 }
 
-type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'size'>
+type Seen = Pick<Facts, 'sourceHost' | 'targetHost' | 'targetAddresses' | 'size'>
 
 async function lookWithAgents(
-  { id, source, target, report }: Preflight,
+  { id, source, target, options, report }: Preflight,
   { manifests, sourceContainers }: Facts,
   plan: Plan,
   brought: Engine[],
@@ -118,10 +120,35 @@ async function lookWithAgents(
       files: sizes.reduce((sum, { files }) => sum + files, 0),
       complete: sizes.every(({ complete }) => complete),
     }
-    return { targetHost, sourceHost, size }
+    const targetAddresses = options.forward
+      ? await addressesFrom(sourceAgent, targetAgent, target, targetHost.addresses)
+      : []
+    return { targetHost, sourceHost, targetAddresses, size }
   } finally {
     await Promise.all(agents.map((agent) => agent.remove()))
   }
+}
+
+/**
+ * The address at which the source's host reaches the target's: one at which its agent proves to be there, IPv4 first. Where a
+ * firewall lets nothing but published ports through, the one that we use ourselves has to do.
+ */
+async function addressesFrom(
+  sourceAgent: RunningAgent,
+  targetAgent: RunningAgent,
+  target: Engine,
+  known: readonly string[],
+): Promise<string[]> {
+  const own = remoteHost(target)
+  const all = [...new Set([...own, ...known])]
+  for (const addresses of [all.filter((address) => !isIPv6(address)), all.filter(isIPv6)]) {
+    if (addresses.length === 0) continue
+    const found = await joinDirectly(targetAgent.client, sourceAgent.client, addresses, 3).catch(
+      () => undefined,
+    )
+    if (found) return [found.address]
+  }
+  return own
 }
 
 /** What a container uses of its engine's host: bind mounts and devices. */

@@ -4,6 +4,7 @@ import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
+import { checkForwarders, startForwarders } from './steps/forward.ts'
 import { endFrozen } from './steps/frozen.ts'
 import { placeGhosts, prepareGhosts } from './steps/ghosts.ts'
 import { holdAddresses, holdsAddresses } from './steps/hold.ts'
@@ -31,8 +32,10 @@ export function stepsOf(plan: Plan): Step[] {
     fence,
     bringToRest,
     ...(holdsAddresses(plan) ? [holdAddresses] : []),
+    ...(plan.options.forward ? [startForwarders] : []),
     finalRound,
     startTarget,
+    ...(plan.options.forward ? [checkForwarders] : []),
     commit,
     restorePolicies,
     endFrozen,

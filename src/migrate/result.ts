@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.ts'
 import type { PortBinding } from '../model/documents.ts'
 import type { Mode, Plan, Verification, Warning } from '../model/plan.ts'
+import { type Forwarder, forwardersOn } from '../network/forwarders.ts'
 import type { Run } from './run.ts'
 
 /** What `migrate --json` prints. Times in seconds, sizes in bytes. Fields are only ever added. */
@@ -21,6 +22,8 @@ export interface MigrateResult {
   containers: MovedContainer[]
   /** The most memory that each part used. */
   peakMemoryBytes: { cli: number; sourceAgent: number; targetAgent: number }
+  /** What stays on the source and passes clients on. */
+  forwarders: Forwarder[]
   warnings: Warning[]
 }
 
@@ -63,6 +66,7 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
       seconds,
     })),
     containers: await Promise.all(plan.containers.map(({ name }) => movedContainer(run, plan, target, name))),
+    forwarders: await forwardersLeft(run),
     peakMemoryBytes: {
       // The operating system counts in KiB.
       cli: process.resourceUsage().maxRSS * 1024,
@@ -80,6 +84,12 @@ function skippedAttributes({ rounds }: Run): Warning[] {
     code: 'selinux-labels',
     message: `${skippedAttributes} files of ${id} have SELinux labels, which are not carried.`,
   }))
+}
+
+/** The move is committed: that the source cannot be asked just now must not make it a failure. */
+async function forwardersLeft({ plan, source }: Run): Promise<Forwarder[]> {
+  if (!plan.options.forward) return []
+  return forwardersOn(source, { migration: plan.id }).catch(() => [])
 }
 
 async function movedContainer(run: Run, plan: Plan, target: Engine, name: string): Promise<MovedContainer> {

@@ -36,6 +36,8 @@ export interface Run {
   agents?: Agents
   readonly rounds: RoundResult[]
   bytesTransferred: number
+  /** Forwarders that are being started while other work goes on. */
+  forwarding?: Promise<unknown>
   /** What a rollback could not take away because an engine did not answer. */
   left: readonly string[]
   /** Set when a rollback has waited in vain for an engine: it does not wait again. */

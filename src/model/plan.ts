@@ -7,6 +7,8 @@ export const planVersion = 2
 export type Mode = 'warm' | 'cold'
 export type Consistency = 'clean' | 'crash'
 export type BindTreatment = 'fail' | 'copy' | 'keep'
+/** How a forwarder tells the target who the client is: the PROXY protocol's version 1 (a line of text) or 2 (binary). */
+export type ProxyProtocol = 'v1' | 'v2'
 export type DataPath = 'auto' | 'direct' | 'relay'
 /** `changed`: every block is checked where it is written. `full`: the target is also read back from its disk. */
 export type Verification = 'changed' | 'full'
@@ -29,6 +31,8 @@ export interface MigrateOptions {
   verify: Verification
   /** Bytes a second; absent means no limit. */
   limitBytesPerSecond?: number
+  /** A forwarder stays on the source for the published ports. */
+  forward?: { proxyProtocol?: ProxyProtocol }
 }
 
 /** Something the user should know before the first byte moves, and again in the result. */
@@ -83,6 +87,25 @@ export interface ImagePlan {
   sizeBytes: number
 }
 
+/** One port of a container that is passed on. */
+export interface ForwardedPort {
+  protocol: 'tcp' | 'udp'
+  containerPort: number
+  /** Where clients find it on the source's host. */
+  bindings: { HostIp: string; HostPort: string }[]
+  /** Where the target publishes it; absent while the target's engine has not chosen yet. */
+  targetPort?: number
+}
+
+/** The forwarder of one container. */
+export interface ForwardPlan {
+  container: string
+  /** Addresses at which the source's host reaches the target's. */
+  hosts: string[]
+  proxyProtocol?: ProxyProtocol
+  ports: ForwardedPort[]
+}
+
 export interface ContainerPlan {
   name: string
   sourceId: string
@@ -129,6 +152,8 @@ export interface Plan {
   trees: TreePlan[]
   /** Where bind mounts are copied to on the target's host. */
   bindDirectories: string[]
+  /** What stays on the source with `--forward`. */
+  forwards?: ForwardPlan[]
   /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
   size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]
@@ -136,5 +161,8 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `record`, `target`, `ghost`, `stretch`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `target`, `ghost`, `stretch`, `forwarder`. */
 export const roleLabel = 'wherry.role'
+/** Of a forwarder: the name of the container whose ports it passes on, and of the engine that they go to. */
+export const forwardsLabel = 'wherry.forwards'
+export const targetLabel = 'wherry.target'

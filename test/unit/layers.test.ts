@@ -11,6 +11,7 @@ const layers = [
   ['platform'],
   ['engine', 'agent'],
   ['launch', 'drivers'],
+  ['network'],
   ['migrate', 'doctor'],
   ['lab'],
   ['cli'],

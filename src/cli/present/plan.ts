@@ -1,6 +1,6 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
-import type { ContainerPlan, Plan } from '../../model/plan.ts'
+import type { ContainerPlan, ForwardedPort, Plan } from '../../model/plan.ts'
 
 /** The plan as a person reads it. */
 export function describePlan(plan: Plan, colours: ChalkInstance): string {
@@ -22,6 +22,10 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
       ({ kind, source: from, destination, container }) =>
         `  ${kind === 'layer' ? `writable layer of ${container}` : `${kind} ${from}`}${kind === 'layer' ? '' : ` → ${destination}`}: copied`,
     ),
+    ...(plan.forwards ?? []).map(
+      ({ container, ports, hosts, proxyProtocol }) =>
+        `  forwarder on ${source.engine} for ${container}: ${ports.map(describePort).join(', ')} → ${target.engine}${hosts[0] ? ` at ${hosts[0]}` : ''}${proxyProtocol ? `, with the PROXY protocol ${proxyProtocol}` : ''}`,
+    ),
     `  source: ${options.consistency === 'crash' ? 'frozen for the final round, then killed and' : 'stopped for the final round, then'} kept, fenced`,
   ]
   if (plan.warnings.length > 0) {
@@ -34,6 +38,10 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
 function onParent({ Options }: Record<string, unknown>): string {
   const { parent } = (Options ?? {}) as { parent?: string }
   return parent ? `, on the interface ${parent}` : ''
+}
+
+function describePort({ protocol, bindings }: ForwardedPort): string {
+  return [...new Set(bindings.map(({ HostPort }) => `${HostPort}/${protocol}`))].join(', ')
 }
 
 function describeContainer({ name, image, restartPolicy }: ContainerPlan): string[] {

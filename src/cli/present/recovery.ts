@@ -4,6 +4,7 @@ import type { FinishResult } from '../../migrate/recovery/finish.ts'
 import type { Piece } from '../../migrate/recovery/pieces.ts'
 import type { RollbackResult } from '../../migrate/recovery/rollback.ts'
 import type { MigrationSummary } from '../../migrate/recovery/summary.ts'
+import { describeForwarder } from './forwarders.ts'
 
 /** What a rollback did, for people. */
 export function describeRollback(
@@ -22,7 +23,7 @@ export function describeRollback(
 }
 
 /** What `finish` removed. */
-export function describeFinish({ removed, kept }: FinishResult, colours: ChalkInstance): string {
+export function describeFinish({ removed, kept, forwarders }: FinishResult, colours: ChalkInstance): string {
   return [
     `${colours.green('✔')} removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`,
     ...removed.volumes.map((name) => `  volume ${name}`),
@@ -30,6 +31,10 @@ export function describeFinish({ removed, kept }: FinishResult, colours: ChalkIn
       (name) =>
         `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or has made it anew`,
     ),
+    ...forwarders.flatMap((forwarder) => [
+      ...describeForwarder(forwarder),
+      `    stays, until: wherry forward remove ${forwarder.container} --on ${forwarder.engine}`,
+    ]),
   ].join('\n')
 }
 

@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
 import type { MigrateResult, MovedContainer } from '../../migrate/result.ts'
+import { describeForwarder } from './forwarders.ts'
 
 /** The result of a migration as a person reads it. */
 export function describeResult(result: MigrateResult, colours: ChalkInstance): string {
@@ -13,6 +14,7 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
     path,
     downtime,
     verification,
+    forwarders,
     warnings,
   } = result
   const names = containers.map(({ name }) => name).join(', ')
@@ -27,6 +29,7 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
         ]
       : []),
     ...containers.flatMap((container) => describeMoved(container)),
+    ...forwarders.flatMap((forwarder) => describeForwarder(forwarder)),
     ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
     `  The source copy is kept on ${first?.source.engine}, at rest, without a restart policy. Do not start it.`,
   ]

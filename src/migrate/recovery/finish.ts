@@ -4,6 +4,7 @@ import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
+import { type Forwarder, forwardersOn } from '../../network/forwarders.ts'
 import { targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import { Journal, type JournalContent } from '../journal.ts'
@@ -37,6 +38,8 @@ export interface FinishResult {
   removed: Removal
   /** Volumes that stayed because another container uses them, or may have made them anew. */
   kept: string[]
+  /** Forwarders on the source, which go on. */
+  forwarders: Forwarder[]
 }
 
 /**
@@ -139,5 +142,6 @@ async function remove(plan: Plan, source: Engine, { containers, volumes }: Remov
       kept.push(name)
     }
   }
-  return { id: plan.id, status: 'finished', removed, kept }
+  const forwarders = await forwardersOn(source, { migration: plan.id })
+  return { id: plan.id, status: 'finished', removed, kept, forwarders }
 }

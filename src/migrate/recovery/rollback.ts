@@ -12,6 +12,7 @@ import { newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
+import { startForwarders } from '../steps/forward.ts'
 import { placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
@@ -126,7 +127,7 @@ async function look(run: Run): Promise<void> {
       state.begun.add(name)
     // Where a copy has run, the source had been brought to rest before.
     if ((await targetCopies(run)).some(everStarted))
-      for (const { name } of [fence, bringToRest, startTarget]) state.begun.add(name)
+      for (const { name } of [fence, bringToRest, startForwarders, startTarget]) state.begun.add(name)
   }
   for (const { sourceId, restartPolicy } of plan.containers) {
     const now = await source.containers.inspect(sourceId)
@@ -134,7 +135,8 @@ async function look(run: Run): Promise<void> {
     if (!isFenced && !now?.State.Paused) continue
     // A journal that lost its end cannot say whether the stop had ended.
     if (!state.begun.has(bringToRest.name)) state.isResting = true
-    for (const { name } of [fence, bringToRest]) state.begun.add(name)
+    // A forwarder may have the ports since then.
+    for (const { name } of [fence, bringToRest, startForwarders]) state.begun.add(name)
   }
 }
 

@@ -97,10 +97,15 @@ function agentLabels({ id }: Plan): Record<string, string> {
 }
 
 /** Where an engine's host may be reached: as this process reaches it, and at the addresses that the host itself has. */
-async function addressesOf({ address: { url } }: Engine, agent: RunningAgent): Promise<string[]> {
-  const remote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
+async function addressesOf(engine: Engine, agent: RunningAgent): Promise<string[]> {
   const { addresses } = await agent.client.request('probe', {})
-  return [...new Set([...(remote ? [url.hostname.replace(/^\[|\]$/g, '')] : []), ...addresses])]
+  return [...new Set([...remoteHost(engine), ...addresses])]
+}
+
+/** The host in an engine's URL, where it has one. */
+export function remoteHost({ address: { url } }: Engine): string[] {
+  const isRemote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
+  return isRemote ? [url.hostname.replace(/^\[|\]$/g, '')] : []
 }
 
 /** A tree as the source agent mounts it: read-only. */

@@ -107,8 +107,9 @@ async function take(
     } catch (error) {
       why = messageOf(error)
       if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
+      // An engine shows what was asked for also after it has refused it.
       const now = await engine.containers.inspect(name)
-      if (now?.NetworkSettings.Networks[network]) return
+      if (now?.NetworkSettings.Networks[network]?.EndpointID) return
     }
     await sleep(pauseMs)
   }

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { constants } from 'node:os'
 import koffi from 'koffi'
 import { SystemCallError } from '../system.ts'
 
@@ -22,19 +23,25 @@ export function interfaceNames(): string[] {
   return readdirSync('/sys/class/net').filter((name) => name !== 'lo')
 }
 
-/** Sets an interface down, netdevice(7). Needs NET_ADMIN. @throws SystemCallError */
+/** Sets an interface down, netdevice(7); fine where it has gone meanwhile. Needs NET_ADMIN. @throws SystemCallError */
 export function setDown(name: string): void {
   const descriptor = socket(inet, datagram, 0)
   if (descriptor < 0) throw new SystemCallError('socket', String(koffi.errno()))
   try {
     const request = Buffer.alloc(requestBytes)
     request.write(name, 0, 15, 'latin1')
-    if (ioctl(descriptor, getFlags, request) < 0)
-      throw new SystemCallError('SIOCGIFFLAGS', String(koffi.errno()))
+    if (!control('SIOCGIFFLAGS', descriptor, getFlags, request)) return
     request.writeUInt16LE(request.readUInt16LE(flagsAt) & ~isUp, flagsAt)
-    if (ioctl(descriptor, setFlags, request) < 0)
-      throw new SystemCallError('SIOCSIFFLAGS', String(koffi.errno()))
+    control('SIOCSIFFLAGS', descriptor, setFlags, request)
   } finally {
     close(descriptor)
   }
+}
+
+/** False where the interface is no longer there. */
+function control(name: string, descriptor: number, what: number, request: Buffer): boolean {
+  if (ioctl(descriptor, what, request) >= 0) return true
+  const errno = koffi.errno()
+  if (errno === constants.errno.ENODEV) return false
+  throw new SystemCallError(name, String(errno))
 }

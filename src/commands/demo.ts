@@ -6,9 +6,9 @@ import { labUp } from '../lab/up.ts'
 
 export default class Demo extends BaseCommand {
   static override summary =
-    'Move a small web application and its database between two local engines, under load.'
+    'Move a web application to another engine and back, under load; its database and its clients stay.'
   static override description =
-    'Brings the lab up where it is not. Visitors call the application all the time; the summary says what they saw. The lab stays up: wherry lab down takes it away.'
+    'Brings the lab up where it is not. Clients call the application all the time, by its port and by its name; the summary says what they saw. The lab stays up: wherry lab down takes it away.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --json',

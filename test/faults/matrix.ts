@@ -42,7 +42,7 @@ export const ways: readonly Way[] = [
 
 /** The names of a migration's steps, in order. */
 export function stepNames({ mode }: Pick<Way, 'mode'>): string[] {
-  return stepsOf({ options: { mode } } as Plan).map(({ name }) => name)
+  return stepsOf({ options: { mode }, containers: [] as Plan['containers'] } as Plan).map(({ name }) => name)
 }
 
 /** Every moment of a migration, in order. */

@@ -3,29 +3,31 @@ import prettyBytes from 'pretty-bytes'
 import type { DemoResult } from '../../lab/demo/demo.ts'
 
 /** What the demo showed, as a person reads it. */
-export function describeDemo({ migration, visitors, kept }: DemoResult, colours: ChalkInstance): string {
+export function describeDemo(
+  { migration, backSeconds, clients, kept }: DemoResult,
+  colours: ChalkInstance,
+): string {
   const names = migration.containers.map(({ name }) => name).join(' and ')
   const { source, target } = migration.containers[0] ?? {}
-  const volumes = migration.containers.flatMap((container) => container.volumes)
   const widest = Math.max(...kept.map(({ what }) => what.length))
   return [
     colours.bold(
-      `${names} moved from ${source?.engine} to ${target?.engine} in ${migration.totalSeconds.toFixed(1)} s`,
+      `${names} moved from ${source?.engine} to ${target?.engine} in ${migration.totalSeconds.toFixed(1)} s, and back in ${backSeconds.toFixed(1)} s`,
     ),
+    `  its database and its clients stayed on ${source?.engine}`,
+    `  downtime on the way there: ${migration.downtimeSeconds.toFixed(2)} s; data moved: ${prettyBytes(migration.bytesTransferred)}, ${migration.path}`,
+    ...clients.flatMap(({ where, saw }) => [
+      '',
+      colours.bold(`What clients of ${where} saw`),
+      `  requests served    ${saw.served}`,
+      `  requests failed    ${saw.failed}`,
+      `  longest gap        ${saw.longestGapSeconds.toFixed(2)} s`,
+    ]),
     '',
-    `  requests served    ${visitors.served}`,
-    `  requests failed    ${visitors.failed}`,
-    `  longest gap        ${visitors.longestGapSeconds.toFixed(2)} s (downtime as wherry measured it: ${migration.downtimeSeconds.toFixed(2)} s)`,
-    `  data moved         ${prettyBytes(migration.bytesTransferred)}, image and ${migration.rounds.length} rounds, ${migration.path}`,
-    '',
-    colours.bold('Compared before and after'),
+    colours.bold('The same before, between and after'),
     ...kept.map(
-      ({ what, before, after, same }) =>
-        `  ${same ? colours.green('✔') : colours.red('✘')} ${what.padEnd(widest)}  ${same ? after : `${before} → ${after}`}`,
-    ),
-    ...volumes.map(
-      ({ name, files, digest }) =>
-        `  ${colours.green('✔')} volume ${name}: ${files} files, equal on both sides (sha256 ${digest.slice(0, 12)})`,
+      ({ what, values, same }) =>
+        `  ${same ? colours.green('✔') : colours.red('✘')} ${what.padEnd(widest)}  ${same ? values[0] : values.join(' → ')}`,
     ),
   ].join('\n')
 }

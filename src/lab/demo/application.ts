@@ -2,11 +2,17 @@ import { fileURLToPath } from 'node:url'
 import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
+import { removeForwarders } from '../../network/forwarders.ts'
+import { ghostLabel, removeGhosts } from '../../network/ghosts.ts'
+import { membershipsOn } from '../../network/membership.ts'
+import { part } from '../../network/unstretch.ts'
 import { ensureLabImage } from '../images.ts'
 import { until } from './until.ts'
+import type { VisitorsReport } from './visitors.ts'
 
 export const webName = 'demo-web'
 export const databaseName = 'demo-db'
+export const clientName = 'demo-client'
 export const webPort = 8080
 const network = 'demo'
 const label = 'wherry.demo'
@@ -52,6 +58,31 @@ export async function startApplication(
   })
 }
 
+/** Starts a client on the application's network, which calls it by its name until it is told to end. */
+export async function startClient(engine: Engine): Promise<void> {
+  await startContainer(engine, clientName, {
+    Image: 'wherry-demo-web:latest',
+    Cmd: ['node', 'client.js', `http://web:${webPort}`, 'eve'],
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: { NetworkMode: network, Init: true },
+  })
+}
+
+/** Tells the client to end. @returns what it saw. */
+export async function endClient(engine: Engine): Promise<VisitorsReport> {
+  await engine.containers.stop(clientName, { timeoutSeconds: 10 })
+  const last = (await engine.containers.logs(clientName, 1)).trim()
+  try {
+    return JSON.parse(last) as VisitorsReport
+  } catch {
+    throw new WherryError(
+      'demo-failed',
+      exitCodes.unexpected,
+      `The client on the network ended with: ${last}`,
+    )
+  }
+}
+
 async function startContainer(engine: Engine, name: string, body: Record<string, unknown>): Promise<void> {
   const id = await engine.containers.create(name, { ...body, Labels: { [label]: 'true' } })
   await engine.containers.start(id)
@@ -79,7 +110,12 @@ export async function waitForApplication(address: string): Promise<void> {
 
 /** Takes the application and its data off an engine. */
 export async function removeApplication(engine: Engine): Promise<void> {
-  for (const name of [webName, databaseName]) await engine.containers.remove(name, { volumes: true })
+  for (const name of [clientName, webName, databaseName])
+    await engine.containers.remove(name, { volumes: true })
   for (const name of ['demo-sessions', 'demo-counter']) await engine.volumes.remove(name)
+  await removeForwarders(engine, { container: webName })
+  for (const name of [webName, databaseName, clientName])
+    await removeGhosts(engine, [`${ghostLabel}=${name}`])
+  await part(await membershipsOn(engine, network), () => {})
   await engine.networks.remove(network)
 }

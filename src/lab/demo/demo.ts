@@ -1,35 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectEngine } from '../../engine/connect.ts'
-import type { Engine } from '../../engine/engine.ts'
-import { migrate } from '../../migrate/migrate.ts'
+import { readJournal } from '../../migrate/journal.ts'
+import { type MigrateRequest, migrate } from '../../migrate/migrate.ts'
+import { rollBackMigration } from '../../migrate/recovery/rollback.ts'
 import type { MigrateResult } from '../../migrate/result.ts'
-import type { ContainerDocument } from '../../model/documents.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import { labEngine } from '../record.ts'
 import {
-  databaseName,
+  endClient,
   removeApplication,
   startApplication,
+  startClient,
   waitForApplication,
   webName,
+  webPort,
 } from './application.ts'
+import { compareIdentity, compareState, identityOf, type Kept } from './kept.ts'
 import { Visitors, type VisitorsReport } from './visitors.ts'
 
-/** How long visitors come before and after the move. */
+/** How long clients call before, between and after the moves. */
 const visitMs = 5000
 
 /** What the demo shows. */
 export interface DemoResult {
   migration: MigrateResult
-  visitors: VisitorsReport
-  /** What holds before and after, by container: addresses, names, data. */
-  kept: { what: string; before: string; after: string; same: boolean }[]
+  /** How long taking the move back took, in seconds. */
+  backSeconds: number
+  /** What each client saw over the whole time. */
+  clients: { where: string; saw: VisitorsReport }[]
+  kept: Kept[]
 }
 
 /**
- * The demo on a lab that is up: a web application with sessions on a volume and a counter in Redis moves from alpha to
- * beta while visitors call it.
+ * The demo on a lab that is up: a web application with sessions on a volume moves from alpha to beta and back, its database
+ * stays. One set of clients calls the port that alpha publishes, another one the name on alpha's network, all the time.
  * @throws WherryError `demo-failed` when a visit went missing or something was not kept.
  */
 export async function runDemo(report: Report, signal: AbortSignal): Promise<DemoResult> {
@@ -37,106 +42,84 @@ export async function runDemo(report: Report, signal: AbortSignal): Promise<Demo
   await using source = await connectEngine(alpha.context)
   await using target = await connectEngine(beta.context)
   await startApplication(source, [target], report)
-  await waitForApplication(alpha.address)
-  report({ type: 'phase', phase: 'visitors', message: 'visitors call the application' })
-  const visitors = new Visitors([alpha.address, beta.address], 8080)
   try {
-    await sleep(visitMs, undefined, { signal })
-    const before = await identityOf(source)
-    const migration = await migrate({
-      source,
-      target,
-      names: [databaseName, webName],
-      options: {
-        mode: 'warm',
-        consistency: 'clean',
-        binds: 'fail',
-        path: 'auto',
-        mapNetwork: {},
-        stretch: false,
-        leavePeers: false,
-        maxRounds: 8,
-        verify: 'changed',
-      },
-      report,
-      signal,
-    })
-    report({ type: 'phase', phase: 'visitors', message: 'visitors go on calling' })
-    await sleep(visitMs, undefined, { signal })
-    const seen = await visitors.leave()
-    const result = { migration, visitors: seen, kept: await compare(before, target, seen) }
+    await waitForApplication(alpha.address)
+    const result = await moveThereAndBack({ source, target, report, signal }, alpha.address)
     assertKept(result)
     return result
   } finally {
-    await visitors.leave()
-    await removeApplication(source)
     await removeApplication(target)
+    await removeApplication(source)
   }
 }
 
-type Identity = Record<string, string>
+type Stage = Pick<MigrateRequest, 'source' | 'target' | 'report' | 'signal'>
 
-async function identityOf(engine: Engine): Promise<Identity> {
-  const identity: Identity = {}
-  for (const name of [databaseName, webName]) {
-    const container = await engine.containers.inspect(name)
-    for (const [network, endpoint] of Object.entries(container?.NetworkSettings.Networks ?? {})) {
-      identity[`${name}: address on network ${network}`] = endpoint.IPAddress ?? ''
-      identity[`${name}: names on network ${network}`] = (endpoint.Aliases ?? [])
-        .filter((alias) => !container?.Id.startsWith(alias))
-        .join(' ')
-    }
-    identity[`${name}: host name`] = container?.Config.Hostname ?? ''
-    identity[`${name}: published ports`] = publishedPorts(container?.NetworkSettings.Ports)
-    identity[`${name}: restart policy`] = container?.HostConfig.RestartPolicy?.Name ?? ''
+async function moveThereAndBack(stage: Stage, address: string): Promise<DemoResult> {
+  const { source, target, report, signal } = stage
+  report({ type: 'phase', phase: 'visitors', message: 'clients call the application' })
+  const visitors = new Visitors([address], webPort)
+  try {
+    await startClient(source)
+    await sleep(visitMs, undefined, { signal })
+    const before = await identityOf(source)
+    const migration = await migrate({ ...stage, names: [webName], options })
+    await sleep(visitMs, undefined, { signal })
+    const away = await identityOf(target)
+    const backSeconds = await takeBack(stage, migration.id)
+    await sleep(visitMs, undefined, { signal })
+    const atPort = await visitors.leave()
+    const onNetwork = await endClient(source)
+    const clients = [
+      { where: `the port that ${source.name} publishes`, saw: atPort },
+      { where: `the name on the network of ${source.name}`, saw: onNetwork },
+    ]
+    const kept = [
+      ...compareIdentity(before, away, await identityOf(source)),
+      ...(await compareState(
+        source,
+        clients.map(({ saw }) => saw),
+      )),
+    ]
+    return { migration, backSeconds, clients, kept }
+  } finally {
+    await visitors.leave()
   }
-  return identity
 }
 
-/** The container's ports that the host passes on, `none` where there are none. */
-export function publishedPorts(ports: ContainerDocument['NetworkSettings']['Ports']): string {
-  const published = Object.entries(ports ?? {}).filter(([, bindings]) => bindings?.length)
-  return published.map(([port]) => port).join(' ') || 'none'
+const options: MigrateRequest['options'] = {
+  mode: 'warm',
+  consistency: 'clean',
+  binds: 'fail',
+  path: 'auto',
+  mapNetwork: {},
+  stretch: true,
+  leavePeers: false,
+  forward: {},
+  maxRounds: 8,
+  verify: 'changed',
 }
 
-/** Compares the identity, the session files with what visitors were told, and the link from web to database. */
-async function compare(before: Identity, target: Engine, seen: VisitorsReport): Promise<DemoResult['kept']> {
-  const after = await identityOf(target)
-  const kept = Object.entries(before).map(([what, value]) => ({
-    what,
-    before: value,
-    after: after[what] ?? '',
-  }))
-  for (const [visitor, visits] of Object.entries(seen.visits)) {
-    const { output } = await target.containers.exec(webName, ['cat', `/sessions/${visitor}.json`])
-    const onDisk = (JSON.parse(output || '{}') as { visits?: number }).visits ?? 0
-    // The last request of a visitor may have been counted without its answer having been awaited.
-    kept.push({
-      what: `visits of ${visitor}`,
-      before: String(visits),
-      after: String(Math.min(onDisk, visits)),
-    })
-  }
-  const { output } = await target.containers.exec(databaseName, ['redis-cli', 'get', 'visits'])
-  const acknowledged = seen.served
-  kept.push({
-    what: 'counter in the database',
-    before: `at least ${acknowledged}`,
-    after: Number(output) >= acknowledged ? `at least ${acknowledged}` : output.trim(),
-  })
-  return kept.map((row) => ({ ...row, same: row.before === row.after }))
+/** Puts the container back, with what was written meanwhile. @returns how long it took, in seconds. */
+async function takeBack({ source, target, report, signal }: Stage, id: string): Promise<number> {
+  const content = await readJournal(id)
+  if (!content) throw new WherryError('demo-failed', exitCodes.unexpected, `The journal of ${id} is gone.`)
+  const request = { content, source, target, targetIsDown: false, discard: false, report, signal }
+  return (await rollBackMigration(request)).totalSeconds
 }
 
-function assertKept({ kept, visitors }: DemoResult): void {
+function assertKept({ kept, clients }: DemoResult): void {
   const lost = [
-    ...kept.filter(({ same }) => !same).map(({ what, before, after }) => `${what}: ${before} → ${after}`),
-    ...visitors.contradictions,
+    ...kept.filter(({ same }) => !same).map(({ what, values }) => `${what}: ${values.join(' → ')}`),
+    ...clients.flatMap(({ saw }) => saw.contradictions),
   ]
   if (lost.length === 0) return
   throw new WherryError(
     'demo-failed',
     exitCodes.notVerified,
     `Not everything was kept: ${lost.join('; ')}.`,
-    { data: { lost } },
+    {
+      data: { lost },
+    },
   )
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { publishedPorts } from '../../../src/lab/demo/demo.ts'
+import { publishedPorts } from '../../../src/lab/demo/kept.ts'
 
 t.test('the demo says so where no port is published', async (t) => {
   t.equal(publishedPorts({}), 'none')

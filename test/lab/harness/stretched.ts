@@ -52,8 +52,8 @@ async function tablesOn(engine: 'alpha' | 'beta', images: readonly string[]): Pr
 export async function leavesNothing(
   t: Test,
   lab: Lab,
-  action: () => Promise<void>,
-  undo: () => Promise<void>,
+  action: () => Promise<unknown>,
+  undo: () => Promise<unknown>,
 ): Promise<void> {
   const before = await traces(lab)
   await action()

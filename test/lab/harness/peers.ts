@@ -7,13 +7,24 @@ const script = await readFile(new URL('../../contracts/peer.py', import.meta.url
 /** One that is told its host's name (`--uts host`) does not start where a file says so. */
 const start = 'if [ -e "/refuses-$(hostname)" ]; then exit 7; fi; exec python3 -c "$0" serve'
 
-/** Runs a container that serves, and asks others, by TCP and UDP. It ends at once when it is told to. */
-export async function startPeer(engine: EngineName, name: string, ...options: string[]): Promise<void> {
-  const usual = ['--init', '--name', name, '--stop-timeout', '0']
-  await docker(engine, 'run', '-d', ...usual, ...options, image, 'sh', '-c', start, script)
+/** What follows `docker run` and its further options for a container that serves, and asks others, by TCP and UDP. */
+export function peerWords(name: string): string[] {
+  // It ends at once when it is told to.
+  return ['--init', '--name', name, '--stop-timeout', '0', image, 'sh', '-c', start, script]
 }
 
-/** Lets one container ask another for so many bytes, and give as many, by TCP and UDP. */
+/** Runs such a container. */
+export async function startPeer(engine: EngineName, name: string, ...options: string[]): Promise<void> {
+  await docker(engine, 'run', '-d', ...options, ...peerWords(name))
+}
+
+/** The words by which a container asks another for so many bytes, and gives as many, by TCP and UDP. */
+export function askWords(host: string, bytes = 0): string[] {
+  // The question for a name that nobody knows may take long to be given up.
+  return ['timeout', bytes > 0 ? '100' : '10', 'python3', '-c', script, 'ask', host, String(bytes)]
+}
+
+/** Lets one container ask another. */
 export async function ask(
   engine: EngineName,
   from: string,
@@ -21,10 +32,7 @@ export async function ask(
   bytes = 0,
 ): Promise<{ failure?: string; rates?: string }> {
   try {
-    // The question for a name that nobody knows may take long to be given up.
-    const limit = bytes > 0 ? '100' : '10'
-    const words = ['timeout', limit, 'python3', '-c', script, 'ask', host, String(bytes)]
-    return { rates: await docker(engine, 'exec', from, ...words) }
+    return { rates: await docker(engine, 'exec', from, ...askWords(host, bytes)) }
   } catch (error) {
     return { failure: (error as Error).message.trim().split('\n').at(-1) ?? '' }
   }

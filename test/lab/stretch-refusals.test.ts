@@ -141,7 +141,9 @@ async function withPeer(): Promise<void> {
   for (const name of ['t-it', 't-near']) await startPeer('alpha', name, '--network', 't-net')
 }
 
-const objects = () => Promise.all([objectsOn(lab.alpha), objectsOn(lab.beta)])
+function objects(): Promise<unknown> {
+  return Promise.all([objectsOn(lab.alpha), objectsOn(lab.beta)])
+}
 
 async function refused(
   t: Test,

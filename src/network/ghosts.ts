@@ -103,13 +103,14 @@ async function take(
   while (!signal.aborted) {
     try {
       await engine.networks.connect(network, name, request(endpoint))
-      return
     } catch (error) {
       why = messageOf(error)
       if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
-      const now = await engine.containers.inspect(name)
-      if (now?.NetworkSettings.Networks[network]) return
     }
+    const got = (await engine.containers.inspect(name))?.NetworkSettings.Networks[network]
+    if (got?.IPAddress || got?.GlobalIPv6Address) return
+    // An attempt that failed half-way may leave an endpoint without an address.
+    if (got) await engine.networks.disconnect(network, name).catch(() => {})
     await sleep(pauseMs)
   }
   throw lost(of, wanted, engine.name, why)

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import koffi from 'koffi'
-import { SystemCallError } from '../system.ts'
+import { check, failure, lastErrno } from '../system.ts'
 
 const libc = koffi.load(null)
 const socket = libc.func('socket', 'int', ['int', 'int', 'int'])
@@ -22,18 +22,19 @@ export function interfaceNames(): string[] {
   return readdirSync('/sys/class/net').filter((name) => name !== 'lo')
 }
 
-/** Sets an interface down, netdevice(7). Needs NET_ADMIN. @throws SystemCallError */
+/** Sets an interface down, netdevice(7); fine if it has gone meanwhile. Needs NET_ADMIN. @throws SystemCallError */
 export function setDown(name: string): void {
-  const descriptor = socket(inet, datagram, 0)
-  if (descriptor < 0) throw new SystemCallError('socket', String(koffi.errno()))
+  const descriptor = check('socket', socket(inet, datagram, 0))
   try {
     const request = Buffer.alloc(requestBytes)
     request.write(name, 0, 15, 'latin1')
-    if (ioctl(descriptor, getFlags, request) < 0)
-      throw new SystemCallError('SIOCGIFFLAGS', String(koffi.errno()))
-    request.writeUInt16LE(request.readUInt16LE(flagsAt) & ~isUp, flagsAt)
-    if (ioctl(descriptor, setFlags, request) < 0)
-      throw new SystemCallError('SIOCSIFFLAGS', String(koffi.errno()))
+    for (const call of [getFlags, setFlags]) {
+      if (ioctl(descriptor, call, request) < 0) {
+        if (lastErrno() === 'ENODEV') return
+        throw failure('ioctl')
+      }
+      request.writeUInt16LE(request.readUInt16LE(flagsAt) & ~isUp, flagsAt)
+    }
   } finally {
     close(descriptor)
   }

@@ -4,7 +4,7 @@ import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
-import { checkForwarders, startForwarders } from './steps/forward.ts'
+import { checkForwarders, setForwardersAside, startForwarders } from './steps/forward.ts'
 import { endFrozen } from './steps/frozen.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
@@ -14,7 +14,7 @@ import { startTarget } from './steps/start.ts'
 import { createVolumes } from './steps/volumes.ts'
 
 /** The steps of a migration, in order. Everything before `commit` can be undone. */
-export function stepsOf({ options }: Plan): Step[] {
+export function stepsOf({ options, setAside }: Plan): Step[] {
   return [
     bringImages,
     createNetworks,
@@ -26,6 +26,7 @@ export function stepsOf({ options }: Plan): Step[] {
     fence,
     bringToRest,
     ...(options.forward ? [startForwarders] : []),
+    ...(setAside ? [setForwardersAside] : []),
     finalRound,
     startTarget,
     ...(options.forward ? [checkForwarders] : []),

@@ -154,6 +154,8 @@ export interface Plan {
   bindDirectories: string[]
   /** What stays on the source with `--forward`. */
   forwards?: ForwardPlan[]
+  /** Containers that come back to an engine whose forwarder for them has their ports. */
+  setAside?: string[]
   /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
   size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]

@@ -4,7 +4,7 @@ import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
-import { type Forwarder, forwardersOn } from '../../network/forwarders.ts'
+import { type Forwarder, forwardersOn, removeForwarders } from '../../network/forwarders.ts'
 import { targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import { Journal, type JournalContent } from '../journal.ts'
@@ -69,6 +69,7 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
       const removal = await removalOf(run)
       await journal.append({ type: 'intent', step: 'finish' })
       const result = await remove(plan, source, removal)
+      for (const container of plan.setAside ?? []) await removeForwarders(target, { container })
       await journal.append({ type: 'end', status: 'finished' })
       return result
     },

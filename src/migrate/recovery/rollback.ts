@@ -12,7 +12,7 @@ import { newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
-import { startForwarders } from '../steps/forward.ts'
+import { setForwardersAside, startForwarders } from '../steps/forward.ts'
 import { placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
@@ -127,7 +127,8 @@ async function look(run: Run): Promise<void> {
       state.begun.add(name)
     // Where a copy has run, the source had been brought to rest before.
     if ((await targetCopies(run)).some(everStarted))
-      for (const { name } of [fence, bringToRest, startForwarders, startTarget]) state.begun.add(name)
+      for (const { name } of [fence, bringToRest, startForwarders, setForwardersAside, startTarget])
+        state.begun.add(name)
   }
   for (const { sourceId, restartPolicy } of plan.containers) {
     const now = await source.containers.inspect(sourceId)

@@ -3,7 +3,7 @@ import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
 import { type RolledBack, rollBack } from './rollback.ts'
-import { note, type Run, record, type Step } from './run.ts'
+import { type LeftOver, note, type Run, record, type Step } from './run.ts'
 
 /**
  * Does the steps in order, from the one named `first` on, each journalled before and after. Before the commit point a failure undoes, newest first,
@@ -84,14 +84,22 @@ function rolledBack(
         ...(interrupted ? [] : (known?.suggestions ?? [])),
         ...(left.length > 0 ? leftOver(run, left) : []),
       ],
-      data: { ...known?.data, migration: run.plan.id, step: step.name, rolledBack: true, left },
+      data: {
+        ...known?.data,
+        migration: run.plan.id,
+        step: step.name,
+        rolledBack: true,
+        left: left.map((one) => one.step),
+        leftBecause: left,
+      },
     },
   )
 }
 
-function leftOver({ plan, target }: Run, left: readonly string[]): string[] {
+function leftOver({ plan, target }: Run, left: readonly LeftOver[]): string[] {
   return [
-    `Not taken away, because an engine did not answer: ${left.join(', ')}. When it is back: wherry migration rollback ${plan.id}`,
+    ...left.map(({ step, reason }) => `Not taken away ("${step}"): ${reason}`),
+    `When that is mended, take it away: wherry migration rollback ${plan.id}`,
     `See what is there: ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
   ]
 }

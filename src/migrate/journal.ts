@@ -15,7 +15,7 @@ export type JournalRecord = { at: string } & (
   | { type: 'failed'; step: string; message: string }
   /** The point of no return: from here on the container belongs to the target. */
   | { type: 'commit' }
-  /** `left` names what could not be removed from an engine that did not answer. */
+  /** `left` names the steps that could not be undone. */
   | { type: 'end'; status: 'completed' | 'rolled-back' | 'needs-user' | 'finished'; left?: string[] }
 )
 

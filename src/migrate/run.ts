@@ -8,6 +8,12 @@ import type { Report } from '../model/progress.ts'
 import type { Journal, NewRecord } from './journal.ts'
 import { type MigrationState, stateOf, takeRecord } from './state.ts'
 
+/** A step that could not be undone, and why, as the engine said it; nothing of it runs. */
+export interface LeftOver {
+  step: string
+  reason: string
+}
+
 /** The two agents of a migration and the way between them. On the way back the target's agent is the sender. */
 export interface Agents {
   sender: RunningAgent
@@ -36,8 +42,8 @@ export interface Run {
   agents?: Agents
   readonly rounds: RoundResult[]
   bytesTransferred: number
-  /** What a rollback could not take away because an engine did not answer. */
-  left: readonly string[]
+  /** What a rollback could not take away. */
+  left: readonly LeftOver[]
   /** Set when a rollback has waited in vain for an engine: it does not wait again. */
   gaveUpWaiting?: boolean
   readonly times: {

@@ -7,17 +7,16 @@ import type { MigrationSummary } from '../../migrate/recovery/summary.ts'
 
 /** What a rollback did, for people. */
 export function describeRollback(
-  { message, left, totalSeconds }: RollbackResult,
+  { id, message, leftBecause, totalSeconds }: RollbackResult,
   colours: ChalkInstance,
 ): string {
   return [
     `${colours.green('✔')} ${message}`,
     `  total ${totalSeconds.toFixed(1)} s`,
-    ...(left.length > 0
-      ? [
-          `  ${colours.yellow('!')} Not taken away, because an engine did not answer: ${left.join(', ')}. Run it again later.`,
-        ]
-      : []),
+    ...leftBecause.map(
+      ({ step, reason }) => `  ${colours.yellow('!')} not taken away ("${step}"): ${reason}`,
+    ),
+    ...(leftBecause.length > 0 ? [`  → when that is mended: wherry migration rollback ${id}`] : []),
   ].join('\n')
 }
 

@@ -8,7 +8,7 @@ import type { JournalContent } from '../journal.ts'
 import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
-import { newRun, type Run } from '../run.ts'
+import { type LeftOver, newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
@@ -39,8 +39,9 @@ export interface RollbackResult {
   id: string
   status: 'rolled-back'
   containers: { name: string; engine: string; id: string }[]
-  /** What could not be removed from an engine that did not answer. */
+  /** The steps that could not be undone. */
   left: string[]
+  leftBecause: LeftOver[]
   message: string
   totalSeconds: number
 }
@@ -78,7 +79,8 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
           engine: source.name,
           id: sourceId,
         })),
-        left,
+        left: left.map(({ step }) => step),
+        leftBecause: left,
         message: where,
         totalSeconds: Math.round(performance.now() - startedAtMs) / 1000,
       }

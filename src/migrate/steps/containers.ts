@@ -23,8 +23,8 @@ export const createContainers: Step = {
   },
   async undo({ plan, target }) {
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
-    for (const { Id } of await target.containers.list({ labels })) {
-      await target.containers.remove(Id, { volumes: true })
+    for (const { Id, Names } of await target.containers.list({ labels })) {
+      await target.containers.remove(Id, { volumes: true, name: Names[0]?.slice(1) ?? Id })
     }
   },
 }

@@ -136,7 +136,16 @@ t.test('what nothing depends on and cannot be undone is left over, and the sourc
   const log: string[] = []
   const { error, records } = await executed(steps(log, { fails: 'three', sticks: 'one' }))
   t.equal(error?.exitCode, 4)
-  t.match(error?.data, { left: ['one'], rolledBack: true })
+  t.match(error?.data, {
+    left: ['one'],
+    leftBecause: [{ step: 'one', reason: 'it sticks' }],
+    rolledBack: true,
+  })
+  t.equal(error?.suggestions[0], 'Not taken away ("one"): it sticks')
+  t.match(error?.message, /it broke\. Back on a as it was: db\. Not everything/)
+  t.notMatch(error?.suggestions.join(), /did not answer/)
+  t.match(error?.suggestions[1], /wherry migration rollback m\d/)
+  t.ok(records.some((record) => record.type === 'failed' && record.step === 'one'))
   t.match(records.at(-1), { type: 'end', status: 'rolled-back', left: ['one'] })
 })
 

@@ -39,7 +39,16 @@ async function doStep(step: Step, run: Run, journal: Journal): Promise<void> {
   await record(run, journal, { type: 'intent', step: step.name })
   const data = await (committed ? patiently(run.report, () => step.do(run)) : step.do(run))
   await record(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
-  if (step.commits) await record(run, journal, { type: 'commit' })
+  if (!step.commits) return
+  await record(run, journal, { type: 'commit' })
+  if (run.signal.aborted) tellTooLate(run)
+}
+
+/** Whoever interrupted was told that everything would be put back; the target had served by then. */
+function tellTooLate({ plan, report }: Run): void {
+  const names = plan.containers.map(({ name }) => name).join(', ')
+  const message = `The signal came too late: ${names} serves on ${plan.target.engine}, and the move is committed. To take it back: wherry migration rollback ${plan.id}`
+  report({ type: 'warning', code: 'interrupted-too-late', message })
 }
 
 function isLockLost(error: unknown): boolean {

@@ -86,6 +86,9 @@ export async function note(run: Run, journal: Journal, entry: NewRecord): Promis
   takeRecord(run.state, entry)
 }
 
+/** What of a run others may watch: its state is that of now. */
+export type BegunMove = Readonly<Pick<Run, 'plan' | 'state'>>
+
 /** What a run begins with. */
 export type RunParts = Pick<Run, 'plan' | 'source' | 'target' | 'report' | 'signal' | 'locks'> &
   Partial<Pick<Run, 'state' | 'isResumed' | 'discard'>>

@@ -30,7 +30,10 @@ export default class MigrationFinish extends BaseCommand {
     const result = await this.interruptible(
       () =>
         withEngines(content, flags, (engines) => finish({ ...engines, content, report, signal, confirm })),
-      () => content.plan.id,
+      {
+        migration: () => content.plan.id,
+        whatFollows: () => 'stopping, unless something has been removed already: that is brought to its end.',
+      },
     )
     this.endProgress()
     this.log(describeFinish(result, this.colours))

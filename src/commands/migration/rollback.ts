@@ -51,7 +51,11 @@ export default class MigrationRollback extends BaseCommand {
         withEnginesForRollback(content, flags, request.targetIsDown, (engines) =>
           rollBackMigration({ ...engines, ...request }),
         ),
-      () => plan.id,
+      {
+        migration: () => plan.id,
+        whatFollows: () =>
+          `the rollback goes on to its end, for half-way nothing may run. Once more leaves it as it is, for: wherry migration rollback ${plan.id}`,
+      },
     )
     this.endProgress()
     this.log(describeRollback(result, this.colours))

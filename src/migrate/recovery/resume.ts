@@ -8,7 +8,7 @@ import { complete, withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
 import type { MigrateResult } from '../result.ts'
 import { goneFromSource } from '../rollback.ts'
-import { newRun, type Run } from '../run.ts'
+import { type BegunMove, newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
@@ -23,6 +23,8 @@ export interface ResumeRequest {
   target: Engine
   report: Report
   signal: AbortSignal
+  /** Given the migration when it is gone on with. */
+  onBegin?: (begun: BegunMove) => void
 }
 
 /**
@@ -45,6 +47,7 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
     run,
     () => openJournal(content, 'resume'),
     async (journal) => {
+      request.onBegin?.(run)
       return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
   )

@@ -9,6 +9,7 @@ import { Journal, readJournal } from '../../../src/migrate/journal.ts'
 import { newRun, type Step } from '../../../src/migrate/run.ts'
 import { NotVerifiedError, WherryError } from '../../../src/model/errors.ts'
 import type { Plan } from '../../../src/model/plan.ts'
+import type { ProgressEvent, Report } from '../../../src/model/progress.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 let number = 0
@@ -31,11 +32,21 @@ function steps(log: string[], { fails = '', sticks = '', error = new Error('it b
   }))
 }
 
-async function executed(list: Step[], signal = new AbortController().signal, locks: Lock[] = []) {
-  const plan = { id: `m${++number}`, version: 1, containers: [{ name: 'db' }] } as unknown as Plan
+async function executed(
+  list: Step[],
+  signal = new AbortController().signal,
+  locks: Lock[] = [],
+  report: Report = () => {},
+) {
+  const plan = {
+    id: `m${++number}`,
+    version: 1,
+    target: { engine: 'b' },
+    containers: [{ name: 'db' }],
+  } as unknown as Plan
   const inspect = async () => ({ State: { Running: true } })
   const engine = (name: string) => ({ name, containers: { inspect } }) as unknown as Engine
-  const run = newRun({ plan, source: engine('a'), target: engine('b'), report: () => {}, signal, locks })
+  const run = newRun({ plan, source: engine('a'), target: engine('b'), report, signal, locks })
   const journal = await Journal.create(plan)
   const error = await execute(list, run, journal).then(
     () => undefined,
@@ -130,6 +141,25 @@ t.test('an interruption rolls back, with the exit code that shells know', async 
   const { error } = await executed(list, control.signal)
   t.strictSame(log, ['do one', 'do two', 'undo two', 'undo one'])
   t.equal(error?.exitCode, 130)
+})
+
+t.test('a signal that comes when the target serves already is said to have come too late', async (t) => {
+  const log: string[] = []
+  const said: ProgressEvent[] = []
+  const control = new AbortController()
+  const list = steps(log)
+  const third = list[2] as Step
+  list[2] = {
+    ...third,
+    do: async (run) => {
+      control.abort()
+      return third.do(run)
+    },
+  }
+  const { error } = await executed(list, control.signal, [], (event) => said.push(event))
+  t.equal(error, undefined)
+  t.strictSame(log.slice(-2), ['do commit', 'do after'])
+  t.match(said, [{ code: 'interrupted-too-late', message: /db serves on b.*migration rollback m\d/ }])
 })
 
 t.test('what nothing depends on and cannot be undone is left over, and the source comes back', async (t) => {

@@ -100,6 +100,8 @@ async function vital(
     await patiently(run.report, action)
     return undefined
   } catch (error) {
+    // Then another run has the migration, and its journal.
+    if (error instanceof WherryError && error.code === 'lock-lost') throw error
     await note(run, journal, { type: 'end', status: 'needs-user' })
     if (error instanceof WherryError && error.exitCode === exitCodes.needsUser) throw error
     const before = cause === undefined ? '' : `${messageOf(cause).split('\n')[0]} `

@@ -192,3 +192,21 @@ t.test('whoever has lost its lock does nothing any more, and undoes nothing', as
   t.strictSame(log, ['do one', 'do two'])
   t.equal(error?.exitCode, 6)
 })
+
+t.test('whoever finds its lock lost when it begins to roll back undoes nothing either', async (t) => {
+  const log: string[] = []
+  let asserted = 0
+  const lock = {
+    async assertHeld() {
+      if (++asserted === 2) throw new WherryError('lock-lost', 6, 'another run has it')
+    },
+  }
+  const list = steps(log, { fails: 'one' })
+  const { error, records } = await executed(list, undefined, [lock as unknown as Lock])
+  t.strictSame(log, ['do one'])
+  t.match(error, { code: 'lock-lost', exitCode: 6 })
+  t.notOk(
+    records.some(({ type }) => type === 'end'),
+    'the end is for the other run to write',
+  )
+})

@@ -1,4 +1,5 @@
 import type { ChalkInstance } from 'chalk'
+import { dockerFor } from '../../migrate/checks/check.ts'
 import type { JournalRecord } from '../../migrate/journal.ts'
 import type { FinishResult } from '../../migrate/recovery/finish.ts'
 import type { Piece } from '../../migrate/recovery/pieces.ts'
@@ -22,12 +23,16 @@ export function describeRollback(
 
 /** What `finish` removed. */
 export function describeFinish({ removed, kept }: FinishResult, colours: ChalkInstance): string {
+  const isEmpty = removed.containers.length === 0 && removed.volumes.length === 0
+  const what = isEmpty
+    ? `nothing to remove from ${removed.engine}: the fenced copy is gone already`
+    : `removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`
   return [
-    `${colours.green('✔')} removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`,
+    `${colours.green('✔')} ${what}`,
     ...removed.volumes.map((name) => `  volume ${name}`),
     ...kept.map(
       (name) =>
-        `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or has made it anew`,
+        `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or it may have been made anew. If nobody needs it: ${dockerFor(removed.engine)} volume rm ${name}`,
     ),
   ].join('\n')
 }

@@ -50,8 +50,13 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
   assertCompleted(plan.id, state)
   assertSameEngines(plan, source, target)
   const run = newRun({ ...request, plan, locks: [], state })
-  await assertTargetCopies(run, content)
-  await confirm(await removalOf(run))
+  const planned = await removalOf(run)
+  const isEmpty = planned.containers.length === 0 && planned.volumes.length === 0
+  // Somebody removed the fenced copy already: there is nothing to lose, and nothing to ask.
+  if (!isEmpty) {
+    await assertTargetCopies(run, content)
+    await confirm(planned)
+  }
   if (request.signal.aborted) {
     throw new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing was removed.')
   }
@@ -62,8 +67,8 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
     () => Journal.reopen(plan.id, 'finish'),
     async (journal) => {
       // Again, with the lock: the answer may have taken a while.
-      await assertTargetCopies(run)
-      const removal = await removalOf(run)
+      if (!isEmpty) await assertTargetCopies(run)
+      const removal = isEmpty ? planned : await removalOf(run)
       await journal.append({ type: 'intent', step: 'finish' })
       const result = await remove(plan, source, removal)
       await journal.append({ type: 'end', status: 'finished' })

@@ -36,9 +36,11 @@ export async function execute(
 async function doStep(step: Step, run: Run, journal: Journal): Promise<void> {
   const { committed } = run.state
   if (!committed) for (const lock of run.locks) await lock.assertHeld()
-  await record(run, journal, { type: 'intent', step: step.name })
+  // After the commit nothing depends on the journal: a full disk must not keep the work from its end.
+  const write = committed ? note : record
+  await write(run, journal, { type: 'intent', step: step.name })
   const data = await (committed ? patiently(run.report, () => step.do(run)) : step.do(run))
-  await record(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
+  await write(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
   if (!step.commits) return
   await record(run, journal, { type: 'commit' })
   if (run.signal.aborted) tellTooLate(run)
@@ -92,6 +94,7 @@ function rolledBack(
       suggestions: [
         ...(interrupted ? [] : (known?.suggestions ?? [])),
         ...(left.length > 0 ? leftOver(run, left) : []),
+        ...(run.unwritten ? [run.unwritten.message] : []),
       ],
       data: {
         ...known?.data,

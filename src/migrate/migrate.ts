@@ -38,6 +38,7 @@ export async function migrate(request: MigrateRequest): Promise<MigrateResult> {
   const run = newRun({ ...request, plan, locks })
   return withJournal(
     run,
+    'migrate',
     () => Journal.create(plan),
     async (journal) => {
       request.onBegin?.(run)

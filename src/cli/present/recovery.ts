@@ -8,12 +8,13 @@ import type { MigrationSummary } from '../../migrate/recovery/summary.ts'
 
 /** What a rollback did, for people. */
 export function describeRollback(
-  { id, message, leftBecause, totalSeconds }: RollbackResult,
+  { id, message, leftBecause, warnings, totalSeconds }: RollbackResult,
   colours: ChalkInstance,
 ): string {
   return [
     `${colours.green('✔')} ${message}`,
     `  total ${totalSeconds.toFixed(1)} s`,
+    ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
     ...leftBecause.map(
       ({ step, reason }) => `  ${colours.yellow('!')} not taken away ("${step}"): ${reason}`,
     ),

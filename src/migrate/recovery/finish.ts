@@ -64,6 +64,7 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
   const locks = await takeOver(source, plan)
   return withJournal(
     { ...run, locks },
+    'finish',
     () => Journal.reopen(plan.id, 'finish'),
     async (journal) => {
       // Again, with the lock: the answer may have taken a while.

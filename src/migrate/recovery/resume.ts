@@ -45,6 +45,7 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const run: Run = { ...looking, locks: source.isAbsent ? [] : await lockBothSides(looking) }
   return withJournal(
     run,
+    'resume',
     () => openJournal(content, 'resume'),
     async (journal) => {
       request.onBegin?.(run)

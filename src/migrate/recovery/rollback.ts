@@ -1,6 +1,7 @@
 import type { Engine } from '../../engine/engine.ts'
 import { type FoundLock, findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
+import type { Warning } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
@@ -18,7 +19,7 @@ import { startTarget } from '../steps/start.ts'
 import { createVolumes } from '../steps/volumes.ts'
 import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
-import { openJournal } from './open-journal.ts'
+import { openJournalOrNone } from './open-journal.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface RollbackRequest {
@@ -43,6 +44,7 @@ export interface RollbackResult {
   left: string[]
   leftBecause: LeftOver[]
   message: string
+  warnings: Warning[]
   totalSeconds: number
 }
 
@@ -65,7 +67,8 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   const run: Run = { ...looking, locks: await lockBothSides(looking), gaveUpWaiting: target.isAbsent }
   return withJournal(
     run,
-    () => openJournal(content, 'rollback'),
+    'rollback',
+    () => openJournalOrNone(content, 'rollback'),
     async (journal) => {
       const steps = stepsOf(plan).map((step) =>
         targetIsDown && step.name === 'start' ? { ...step, isVital: false } : step,
@@ -82,6 +85,7 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
         left: left.map(({ step }) => step),
         leftBecause: left,
         message: where,
+        warnings: run.unwritten ? [run.unwritten] : [],
         totalSeconds: Math.round(performance.now() - startedAtMs) / 1000,
       }
     },

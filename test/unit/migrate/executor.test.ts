@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Engine } from '../../../src/engine/engine.ts'
 import type { Lock } from '../../../src/launch/lock.ts'
 import { execute } from '../../../src/migrate/executor.ts'
-import { Journal, readJournal } from '../../../src/migrate/journal.ts'
+import { Journal, type NewRecord, readJournal } from '../../../src/migrate/journal.ts'
 import { newRun, type Step } from '../../../src/migrate/run.ts'
 import { NotVerifiedError, WherryError } from '../../../src/model/errors.ts'
 import type { Plan } from '../../../src/model/plan.ts'
@@ -37,6 +37,7 @@ async function executed(
   signal = new AbortController().signal,
   locks: Lock[] = [],
   report: Report = () => {},
+  fullAt = '',
 ) {
   const plan = {
     id: `m${++number}`,
@@ -48,7 +49,13 @@ async function executed(
   const engine = (name: string) => ({ name, containers: { inspect } }) as unknown as Engine
   const run = newRun({ plan, source: engine('a'), target: engine('b'), report, signal, locks })
   const journal = await Journal.create(plan)
-  const error = await execute(list, run, journal).then(
+  let isFull = false
+  const append = async (entry: NewRecord) => {
+    isFull ||= 'step' in entry && entry.step === fullAt
+    if (isFull) throw new Error('the disk is full')
+    await journal.append(entry)
+  }
+  const error = await execute(list, run, { append } as Journal).then(
     () => undefined,
     (thrown: WherryError) => thrown,
   )
@@ -125,6 +132,29 @@ t.test('nothing is undone after the commit point', async (t) => {
   t.equal(error?.exitCode, 5)
   t.match(error?.message, /committed and the target runs/)
 })
+
+t.test(
+  'a disk that is full keeps nothing from its end after the commit, and is a rollback before',
+  async (t) => {
+    for (const [when, expected] of [
+      ['after', ['do commit', 'do after']],
+      ['three', ['do two', 'undo two', 'undo one']],
+    ] as const) {
+      const log: string[] = []
+      const said: ProgressEvent[] = []
+      const { error } = await executed(steps(log), undefined, [], (event) => said.push(event), when)
+      t.match(log.slice(-expected.length), expected)
+      const warnings = said.filter(({ type }) => type === 'warning')
+      t.match(warnings, [{ code: 'journal-not-written' }])
+      t.equal(warnings.length, 1)
+      if (when === 'after') t.equal(error, undefined)
+      else {
+        t.match(error, { code: 'journal-not-writable', exitCode: 4, message: /journal.*disk is full/ })
+        t.match(error?.suggestions.join(), /WHERRY_STATE_DIR=.*"wherry migration list" will not show it/)
+      }
+    }
+  },
+)
 
 t.test('an interruption rolls back, with the exit code that shells know', async (t) => {
   const log: string[] = []

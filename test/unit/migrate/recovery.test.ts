@@ -6,6 +6,7 @@ import type { Engine } from '../../../src/engine/engine.ts'
 import type { Lock } from '../../../src/launch/lock.ts'
 import { carryBack } from '../../../src/migrate/carry-back.ts'
 import { withJournal } from '../../../src/migrate/complete.ts'
+import { leaveForwarding, removeForwarding } from '../../../src/migrate/forwarding.ts'
 import { Journal, type JournalRecord, type NewRecord } from '../../../src/migrate/journal.ts'
 import { assertNotMovedOn, assertNotReplaced } from '../../../src/migrate/recovery/moved-on.ts'
 import { openJournalOrNone } from '../../../src/migrate/recovery/open-journal.ts'
@@ -26,8 +27,18 @@ interface Container {
   Config?: { Labels: Record<string, string> }
 }
 
+interface Volume {
+  Name: string
+  Labels: Record<string, string>
+}
+
 /** An engine with these containers, which notes what is started on it. */
-function engine(name: string, containers: Container[], started: string[] = []): Engine {
+function engine(
+  name: string,
+  containers: Container[],
+  started: string[] = [],
+  volumes: Volume[] = [],
+): Engine {
   const get = (word: string) => containers.find(({ Id, Name }) => Id === word || Name === `/${word}`)
   return {
     name,
@@ -39,6 +50,12 @@ function engine(name: string, containers: Container[], started: string[] = []): 
         if (word === 'stuck') throw new Error('its port is taken')
         started.push(word)
       },
+    },
+    volumes: {
+      create: async ({ Name, Labels }: Volume) => void volumes.push({ Name, Labels }),
+      list: async () => volumes,
+      remove: async (word: string) =>
+        void volumes.splice(0, Infinity, ...volumes.filter(({ Name }) => Name !== word)),
     },
   } as unknown as Engine
 }
@@ -223,6 +240,42 @@ t.test('what a later migration moved on is not taken back by the earlier one', a
   await journal.append({ type: 'end', status: 'rolled-back' })
   t.equal(await failure(assertNotMovedOn(run({}), earlier)), undefined, 'it was taken back')
   await journal.close()
+})
+
+t.test('what was moved on from another machine is known on the engine that it left', async (t) => {
+  const earlier = { plan: plan('m-far'), records: [] }
+  const middle = engine('b', [copy])
+  const on = { ...plan('n-far'), target: { engine: 'c', id: 'C' } }
+  const manifest = { hostConfig: {}, config: { Labels: { 'wherry.role': 'target' } } }
+  on.containers = [{ ...on.containers[0], sourceId: 't1', manifest }] as unknown as Plan['containers']
+  await leaveForwarding(on, middle)
+  t.match(await failure(assertNotMovedOn(run({ plan: earlier.plan, target: middle }), earlier)), {
+    code: 'moved-on',
+    exitCode: 3,
+    message: /db was moved on from b to c by migration n-far, from another machine/,
+    suggestions: [
+      /rollback n-far --from b --to c/,
+      /migrate db --from c --to a/,
+      /volume rm wherry-n-far-forwarding/,
+    ],
+  })
+  const taking = run({ plan: on, source: middle })
+  t.equal(
+    await failure(assertNotMovedOn({ ...taking, target: middle }, { plan: on, records: [] })),
+    undefined,
+    'it does not stop itself',
+  )
+  await removeForwarding(on, middle)
+  t.equal(await failure(assertNotMovedOn(run({ plan: earlier.plan, target: middle }), earlier)), undefined)
+})
+
+t.test('where nothing came from an earlier migration, no forwarding address is left', async (t) => {
+  const volumes: Volume[] = []
+  const manifest = { hostConfig: {}, config: { Labels: {} } }
+  const first = plan('first')
+  first.containers = [{ ...first.containers[0], manifest }] as unknown as Plan['containers']
+  await leaveForwarding(first, engine('a', [], [], volumes))
+  t.strictSame(volumes, [])
 })
 
 t.test('a container that was made anew under the name of the copy is not overlooked', async (t) => {

@@ -81,6 +81,42 @@ t.test('without its journal a dead migration is found by its lock, and rolled ba
   }
 })
 
+t.test('without its journal a complete migration is found by its copies', async (t) => {
+  const engines = ['--from', 'wherry-alpha', '--to', 'wherry-beta']
+  for (const verb of ['rollback', 'finish']) {
+    await t.test(verb, async (t) => {
+      t.teardown(() => clear(lab))
+      const beta = await objectsOn(lab.beta)
+      await runCounter('t-known')
+      const { id } = await migrate(['t-known'])
+      await rm(join(migrationsDirectory(), id), { recursive: true })
+      const { json } = await wherry(['migration', 'list', 'wherry-alpha', 'wherry-beta', '--json'])
+      const pieces = json.pieces.filter(({ migration }: { migration: string }) => migration === id)
+      t.match(
+        pieces.filter(({ kind }: { kind: string }) => kind === 'container'),
+        [
+          { engine: 'wherry-beta', role: 'target', name: 't-known', state: 'running' },
+          { engine: 'wherry-alpha', role: 'source', name: 't-known', state: 'exited' },
+        ],
+      )
+      const unasked = await wherry(['migration', verb, id, ...engines, '--json'])
+      t.strictSame(failed(unasked), { exitCode: 3, code: 'not-confirmed' })
+      const written = await assertCounts(t, 'beta', 't-known')
+      const ended = await wherry(['migration', verb, 't-known', ...engines, '--yes', '--json'])
+      t.equal(ended.exitCode, 0, ended.stdout)
+      if (verb === 'finish') {
+        await assertOnlyOn(t, lab, 'beta', 't-known')
+        t.equal(await lab.alpha.containers.inspect('t-known'), undefined)
+        t.equal(await lab.alpha.volumes.inspect('t-known'), undefined)
+        return
+      }
+      await assertOnlyOn(t, lab, 'alpha', 't-known')
+      t.ok((await assertCounts(t, 'alpha', 't-known')) > written, 'with what was written on the target')
+      t.strictSame(await objectsOn(lab.beta), beta)
+    })
+  }
+})
+
 t.test('a journal that lost its end is no danger: the engines are looked at', async (t) => {
   t.teardown(() => clear(lab))
   await runCounter('t-cut')

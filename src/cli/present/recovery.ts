@@ -53,10 +53,23 @@ export function describeMigrations(
       if (migration === id)
         lines.push(`  ${engine}: ${kind} ${name} (${[role, state].filter(Boolean).join(', ')})`)
     }
-    const lock = pieces.find(({ migration, role }) => migration === id && role === 'lock')
-    if (!known && lock) lines.push(`  → wherry migration rollback ${id} --from ${lock.engine}`)
+    if (!known) lines.push(...whatCanFollow(id, pieces))
   }
   return lines.join('\n')
+}
+
+/** Without a journal, what an engine's lock says that can be done, or the copies of a complete migration. */
+function whatCanFollow(id: string, pieces: readonly Piece[]): string[] {
+  const engineWith = (wanted: string) =>
+    pieces.find(({ migration, role }) => migration === id && role === wanted)?.engine
+  const locked = engineWith('lock')
+  if (locked) return [`  → wherry migration rollback ${id} --from ${locked}`]
+  const [source, target] = [engineWith('source'), engineWith('target')]
+  if (!target) return []
+  if (!source)
+    return ['  → name the engine that it came from too: the copy that stayed there is not on these']
+  const engines = `--from ${source} --to ${target}`
+  return [`  → wherry migration finish ${id} ${engines}`, `  → wherry migration rollback ${id} ${engines}`]
 }
 
 /** One migration with its journal. */

@@ -21,7 +21,7 @@ export default class MigrationFinish extends BaseCommand {
 
   async run(): Promise<FinishResult> {
     const { args, flags } = await this.parse(MigrationFinish)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { report, interrupted: signal } = this
     const confirm = async ({ engine, containers, volumes }: Removal) => {
       const what = [...containers, ...volumes.map((name) => `volume ${name}`)].join(', ')

@@ -27,7 +27,7 @@ export default class MigrationResume extends BaseCommand {
 
   async run(): Promise<MigrateResult> {
     const { args, flags } = await this.parse(MigrationResume)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { report, interrupted: signal } = this
     let begun: BegunMove = { plan: content.plan, state: stateOf(content.records) }
     const onBegin = (move: BegunMove) => {

@@ -33,7 +33,7 @@ export default class MigrationRollback extends BaseCommand {
 
   async run(): Promise<RollbackResult> {
     const { args, flags } = await this.parse(MigrationRollback)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { plan } = content
     const { committed } = stateOf(content.records)
     const loses = flags.discard ? ' What it wrote there is LOST.' : ' What it wrote there is carried back.'

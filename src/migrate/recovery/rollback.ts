@@ -1,12 +1,11 @@
 import type { Engine } from '../../engine/engine.ts'
-import { type FoundLock, findLocks } from '../../launch/lock.ts'
+import { findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Warning } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
-import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
 import { type LeftOver, newRun, type Run } from '../run.ts'
@@ -90,14 +89,6 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
       }
     },
   )
-}
-
-/** What a lock tells when the journal is gone: the plan. Every step may have been begun; the engines show which. */
-export function contentOfLock({ labels }: FoundLock): JournalContent | undefined {
-  const plan = planIn(labels)
-  if (!plan) return undefined
-  const at = new Date().toISOString()
-  return { plan, records: stepsOf(plan).map(({ name }) => ({ at, type: 'intent', step: name })) }
 }
 
 function assertCanRollBack(id: string, { status, left }: MigrationState, isLocked: boolean): void {

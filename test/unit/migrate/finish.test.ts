@@ -109,3 +109,13 @@ t.test('the only copy is not removed', async (t) => {
   t.match(result, { code: 'copy-gone', exitCode: 3 })
   t.strictSame(removed, [])
 })
+
+t.test('without a journal that says that everything had arrived, the copy must run', async (t) => {
+  const { result, asked, removed } = await finished('m5', [fenced], [{ ...moved, State: fenced.State }])
+  t.match(result, {
+    code: 'copy-at-rest',
+    exitCode: 3,
+    suggestions: [/rollback m5 --from a --to b/, /docker --context a rm db/],
+  })
+  t.strictSame([asked, removed], [[], []])
+})

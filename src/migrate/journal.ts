@@ -127,10 +127,16 @@ async function closedOnFailure(journal: Journal, write: () => Promise<void>): Pr
  * The error of a journal that cannot be written, with the way out: it need not be where it is, because the engine's own
  * records hold the plan.
  */
-export function journalUnwritable(error: unknown, { id, source }: Plan, command: string): WherryError {
+export function journalUnwritable(
+  error: unknown,
+  { id, source, target }: Plan,
+  command: string,
+): WherryError {
   if (error instanceof WherryError) return error
   const elsewhere =
-    command === 'migrate' ? 'wherry migrate …' : `wherry migration ${command} ${id} --from ${source.engine}`
+    command === 'migrate'
+      ? 'wherry migrate …'
+      : `wherry migration ${command} ${id} --from ${source.engine} --to ${target.engine}`
   return new RefusedError(
     'journal-not-writable',
     `The journal of migration ${id} cannot be written in ${migrationsDirectory()}: ${messageOf(error)}`,

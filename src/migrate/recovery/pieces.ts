@@ -8,7 +8,7 @@ export interface Piece {
   engine: string
   migration: string
   kind: 'container' | 'volume' | 'network'
-  /** `agent`, `lock`, `record`, `target` or, of the copy that stayed, `source`. */
+  /** `agent`, `lock`, `record`, `forwarding`, `target` or, of the copy that stayed, `source`. */
   role: string
   id: string
   name: string

@@ -213,7 +213,7 @@ t.test('a journal that cannot be opened leaves the lock of a migration that is h
       message: /read-only/,
       suggestions: [
         /Make room/,
-        'Or keep it elsewhere: WHERRY_STATE_DIR=DIRECTORY wherry migration resume m --from a',
+        'Or keep it elsewhere: WHERRY_STATE_DIR=DIRECTORY wherry migration resume m --from a --to b',
       ],
     })
     t.equal(released, !kept, `${status}, ${isResumed ? 'taken over' : 'new'}`)

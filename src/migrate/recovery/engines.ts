@@ -2,6 +2,7 @@ import { absentEngine, connectEngine } from '../../engine/connect.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { findLocks } from '../../launch/lock.ts'
 import { EngineUnreachableError, RefusedError } from '../../model/errors.ts'
+import { dockerFor } from '../checks/check.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
 import { isComplete, stateOf } from '../state.ts'
 import { contentOfLock, findByCopy } from './from-labels.ts'
@@ -106,11 +107,11 @@ export async function findMigration(word: string, names: EngineNames = {}): Prom
     )
   }
   const [id] = byId
-  if (id) return (await readJournal(id)) ?? (await findOnEngines(id, names)) ?? unknown(id)
+  if (id) return (await readJournal(id)) ?? (await findOnEngines(id, names)) ?? unknown(id, names)
   // An engine that is named knows better what its container is in than old journals do.
   const isNamed = names.from !== undefined || names.to !== undefined
   const onEngine = isNamed ? await findOnEngines(word, names) : undefined
-  return onEngine ?? (await newestOf(word, ids)) ?? (await findOnEngines(word, names)) ?? unknown(word)
+  return onEngine ?? (await newestOf(word, ids)) ?? (await findOnEngines(word, names)) ?? unknown(word, names)
 }
 
 async function newestOf(container: string, ids: readonly string[]): Promise<JournalContent | undefined> {
@@ -150,12 +151,13 @@ async function findByLock(engine: Engine, word: string): Promise<JournalContent 
   return lock && ((await readJournal(lock.migration)) ?? contentOfLock(lock))
 }
 
-function unknown(word: string): never {
+function unknown(word: string, { from = 'SOURCE' }: EngineNames): never {
   throw new RefusedError('unknown-migration', `No migration "${word}" is known here.`, {
     suggestions: [
       'See what there is: wherry migration list',
       'Where its journal is gone, name both engines: --from ENGINE that the container was on, --to ENGINE that it went to',
       'To find its pieces on them: wherry migration list ENGINE ENGINE',
+      `Where they know nothing of it, the copy that stayed is an ordinary stopped container. When it runs nowhere else: ${dockerFor(from)} start NAME`,
     ],
     data: { migration: word },
   })

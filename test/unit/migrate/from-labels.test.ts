@@ -6,6 +6,7 @@ import t from 'tap'
 import { describeMigrations } from '../../../src/cli/present/recovery.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { planIn, planLabels, wayBackIn, wayBackLabels } from '../../../src/migrate/plan-label.ts'
+import { findMigration } from '../../../src/migrate/recovery/engines.ts'
 import { contentOfCopy, findByCopy } from '../../../src/migrate/recovery/from-labels.ts'
 import { findAllPieces } from '../../../src/migrate/recovery/pieces.ts'
 import { resume } from '../../../src/migrate/recovery/resume.ts'
@@ -134,6 +135,19 @@ t.test('a copy that does not tell its way back: what to type by hand', async (t)
       /WHERRY_STATE_DIR/,
       /lose what it wrote on b: docker --context b stop db; .*docker --context SOURCE start db/,
       /docker --context SOURCE rm db/,
+    ],
+  })
+})
+
+t.test('what neither a journal nor an engine knows: what to type by hand', async (t) => {
+  process.env.DOCKER_HOST = 'unix:///nowhere.sock'
+  await t.rejects(findMigration('nonesuch'), {
+    code: 'unknown-migration',
+    suggestions: [
+      /migration list$/,
+      /--from ENGINE.*--to ENGINE/,
+      /list ENGINE ENGINE/,
+      /docker --context SOURCE start NAME/,
     ],
   })
 })

@@ -24,10 +24,9 @@ export function leftUnfinished(
   signal: NodeJS.Signals,
   { id, containers, source, target, step, next, committed }: MigrationSummary,
 ): WherryError {
-  const names = containers.join(', ')
-  const what = committed
-    ? `migration ${id} is committed, and ${names} stays on ${target}; what is left to do was left at "${step}".`
-    : `migration ${id} of ${names} from ${source} to ${target} was left as it is, at "${step}".`
+  // Where it runs now depends on which way the work went; what can follow is right in any case.
+  const mark = committed ? ', which is committed,' : ''
+  const what = `migration ${id} of ${containers.join(', ')} from ${source} to ${target}${mark} was left as it is, at "${step}".`
   return new WherryError('left-unfinished', exitCodes.needsUser, `${signal} again: ${what}`, {
     suggestions: next,
     data: { migration: id, step },

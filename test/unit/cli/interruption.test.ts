@@ -42,7 +42,7 @@ t.test('the first signal says what is true when it comes', async (t) => {
   t.match(whatFollowsInMove(undefined), /nothing has been changed/)
 })
 
-t.test('the second signal says where the container is', async (t) => {
+t.test('the second signal says how far it had come, and what can follow', async (t) => {
   const summary = {
     id: 'm',
     createdAt: '',
@@ -55,6 +55,10 @@ t.test('the second signal says where the container is', async (t) => {
   } as const
   const error = (committed: boolean) =>
     leftUnfinished('SIGINT', { ...summary, committed, containers: ['db'], next: [...summary.next] })
-  t.match(error(true), { message: /committed, and db stays on b.*"clean-up"/, exitCode: 5 })
+  t.match(error(true), {
+    message: /of db from a to b, which is committed, was left as it is, at "clean-up"/,
+    exitCode: 5,
+    suggestions: ['wherry migration resume m'],
+  })
   t.match(error(false).message, /of db from a to b was left as it is/)
 })

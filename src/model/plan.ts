@@ -114,5 +114,5 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `record`, `target`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `forwarding`, `target`. */
 export const roleLabel = 'wherry.role'

@@ -73,7 +73,7 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
       sourceAgent: Math.max(0, ...rounds.map(({ sourcePeakMemoryBytes }) => sourcePeakMemoryBytes)),
       targetAgent: Math.max(0, ...rounds.map(({ targetPeakMemoryBytes }) => targetPeakMemoryBytes)),
     },
-    warnings: [...plan.warnings, ...skippedAttributes(run)],
+    warnings: [...plan.warnings, ...skippedAttributes(run), ...(run.unwritten ? [run.unwritten] : [])],
   }
 }
 

@@ -163,7 +163,7 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `record`, `target`, `ghost`, `stretch`, `forwarder`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `forwarding`, `target`, `ghost`, `stretch`, `forwarder`. */
 export const roleLabel = 'wherry.role'
 /** Of a forwarder: the name of the container whose ports it passes on, and of the engine that they go to. */
 export const forwardsLabel = 'wherry.forwards'

@@ -76,7 +76,7 @@ export function extentOf(network: string, members: readonly Member[], port: numb
     definition,
     ...numbers(network, members, port),
     mtuBytes: Number(definition.Options?.['com.docker.network.driver.mtu'] ?? 1500),
-    members: withRanges(network, members, owner, definition),
+    members: withRanges(network, members, definition),
   }
 }
 
@@ -126,12 +126,7 @@ function numbers(network: string, members: readonly Member[], port: number): { v
 }
 
 /** Gives each member without a network a part of each subnet in which nobody has an address, and that no other has. */
-function withRanges(
-  network: string,
-  members: readonly Member[],
-  owner: Member,
-  definition: NetworkDocument,
-): Member[] {
+function withRanges(network: string, members: readonly Member[], definition: NetworkDocument): Member[] {
   const subnets = (definition.IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
   const taken = members.flatMap(({ document }) =>
     document ? [...rangesOf(document), ...addressesOf(document)] : [],
@@ -140,17 +135,27 @@ function withRanges(
   for (const member of members) {
     const { document, engine } = member
     const ranges = document ? rangesOf(document) : subnets.map((subnet) => freeRange(network, subnet, taken))
-    if (document && document !== owner.document && ranges.length === 0) {
-      throw new RefusedError(
-        'ranges-collide',
-        `${engine.name} and ${owner.engine.name} would both give out addresses from all of ${subnets.join(', ')} on ${network}.`,
-        { suggestions: [`Remove ${network} on one of them; it is made again with a range of its own.`] },
-      )
-    }
+    const rival = document && given.find((other) => other.document && clash(ranges, other.ranges))
+    if (rival)
+      throw rangesCollide(network, engine.name, rival.engine.name, ranges.length > 0 ? ranges : subnets)
     if (!document) taken.push(...ranges)
     given.push({ ...member, ranges })
   }
   return given
+}
+
+/** Whether two engines would give out the same addresses; one that has no range may take what is in no other's. */
+function clash(own: readonly string[], others: readonly string[]): boolean {
+  if (own.length === 0 && others.length === 0) return true
+  return own.some((range) => others.some((other) => overlap(range, other)))
+}
+
+function rangesCollide(network: string, one: string, other: string, ranges: readonly string[]): RefusedError {
+  return new RefusedError(
+    'ranges-collide',
+    `${one} and ${other} would both give out addresses from ${ranges.join(', ')} on ${network}.`,
+    { suggestions: [`Remove ${network} on one of them; it is made again with a range of its own.`] },
+  )
 }
 
 function freeRange(network: string, subnet: string, taken: readonly string[]): string {

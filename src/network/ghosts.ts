@@ -107,10 +107,9 @@ async function take(
       why = messageOf(error)
       if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
     }
-    const got = (await engine.containers.inspect(name))?.NetworkSettings.Networks[network]
-    if (got?.IPAddress || got?.GlobalIPv6Address) return
-    // An attempt that failed half-way may leave an endpoint without an address.
-    if (got) await engine.networks.disconnect(network, name).catch(() => {})
+    // An engine shows what was asked for also after it has refused it; only an endpoint has an id.
+    const now = await engine.containers.inspect(name)
+    if (now?.NetworkSettings.Networks[network]?.EndpointID) return
     await sleep(pauseMs)
   }
   throw lost(of, wanted, engine.name, why)

@@ -1,30 +1,39 @@
-import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
 import type { NetworkDriver, NetworkTraits } from '../../src/drivers/network/driver.ts'
 import { driverOf } from '../../src/drivers/network/drivers.ts'
-import { image } from '../lab/harness/configurations.ts'
-import { docker, type Lab } from '../lab/harness/engines.ts'
+import type { EngineName, Lab } from '../lab/harness/engines.ts'
+import { ask, startPeer } from '../lab/harness/peers.ts'
 import { migrate } from '../lab/harness/wherry.ts'
 
-type EngineName = 'alpha' | 'beta'
+/** Addresses in a network: of the container that moves, and of its peers. */
+interface Addresses {
+  it: string
+  near: string
+  far: string
+}
 
 /** A driver, and how there comes to be a network of its kind. */
 export interface NetworkSubject {
   driver: NetworkDriver
+  /** The driver that takes it by its definition, where that is another. */
+  builtOn?: NetworkDriver
   lab: Lab
   /** Makes the network `t-net` on alpha, and on beta too where that is how such networks are used. */
   prepare(): Promise<void>
   /** Whether containers of beta can be in it before the move. */
   isOnBeta: boolean
-  /** Addresses in it: of the container that moves, and of its peers. */
-  addresses: { it: string; near: string; far: string }
+  addresses: Addresses
+  ipv6?: Addresses
+  /** Makes peers of both engines known to each other before the move, where that is how such networks are used. */
+  introduce?(): Promise<void>
   /** Takes everything off both engines again. */
   clear(): Promise<void>
   flags?: string[]
 }
 
 const transferBytes = 100_000_000
-const script = await readFile(new URL('./peer.py', import.meta.url), 'utf8')
+/** By IPv6 the same way is gone: enough for every size of packet. */
+const ipv6Bytes = 10_000_000
 
 /**
  * Moves a container between real engines, and holds a driver to its traits: peers on both sides find the container by name,
@@ -32,19 +41,23 @@ const script = await readFile(new URL('./peer.py', import.meta.url), 'utf8')
  * by TCP and UDP, in both directions.
  */
 export async function networkContract(t: Test, subject: NetworkSubject): Promise<void> {
-  const { driver, addresses, lab, prepare, isOnBeta, clear, flags = [] } = subject
+  const { driver, builtOn = driver, lab, prepare, introduce, isOnBeta, clear, flags = [] } = subject
   const { traits } = driver
   t.teardown(clear)
   await prepare()
-  await startPeer('alpha', 't-near', addresses.near)
-  await startPeer('alpha', 't-it', addresses.it, '--network-alias', 't-alias')
-  if (isOnBeta) await startPeer('beta', 't-far', addresses.far)
+  const start = (engine: EngineName, peer: keyof Addresses, ...more: string[]) =>
+    startPeer(engine, `t-${peer}`, '--network', 't-net', ...asked(subject, peer), ...more)
+  await start('alpha', 'near')
+  await start('alpha', 'it', '--network-alias', 't-alias')
+  if (isOnBeta) await start('beta', 'far')
+  await introduce?.()
   const document = await lab.alpha.networks.inspect('t-net')
-  t.equal(document && driverOf(document), driver, 'the network is one of this driver')
+  t.equal(document && driverOf(document), builtOn, 'the network is one of this driver')
 
   await t.test('before the move', async (t) => {
     await holds(t, subject, 'alpha', 'near', everything)
-    if (isOnBeta) await holds(t, subject, 'beta', 'far', acrossEngines(traits))
+    const known = traits.namesSpanEngines || introduce !== undefined
+    if (isOnBeta) await holds(t, subject, 'beta', 'far', acrossEngines(traits, known))
   })
   const before = await lab.alpha.containers.inspect('t-it')
   const result = await migrate(['t-it'], ...flags)
@@ -55,10 +68,11 @@ export async function networkContract(t: Test, subject: NetworkSubject): Promise
   t.equal(endpoints[1]?.GlobalIPv6Address, endpoints[0]?.GlobalIPv6Address, 'so is the one of IPv6')
   if (traits.keepsMac) t.equal(endpoints[1]?.MacAddress, endpoints[0]?.MacAddress, 'and the MAC address')
 
-  if (!isOnBeta) await startPeer('beta', 't-far', addresses.far)
+  if (!isOnBeta) await start('beta', 'far')
   await t.test('after the move', async (t) => {
     await holds(t, subject, 'beta', 'far', everything)
-    await holds(t, subject, 'alpha', 'near', acrossEngines(traits))
+    // Where names do not span engines, ghosts answer them for whoever was on the source.
+    await holds(t, subject, 'alpha', 'near', acrossEngines(traits, true))
   })
 }
 
@@ -70,13 +84,17 @@ interface Promised {
 
 const everything: Promised = { byAddress: true, byName: true }
 
-function acrossEngines({ reach, namesSpanEngines }: NetworkTraits): Promised {
-  return { byAddress: reach !== 'engine', byName: namesSpanEngines }
+function acrossEngines({ reach }: NetworkTraits, known: boolean): Promised {
+  return { byAddress: reach !== 'engine', byName: reach !== 'engine' && known }
+}
+
+function asked({ addresses, ipv6 }: NetworkSubject, peer: keyof Addresses): string[] {
+  return ['--ip', addresses[peer], ...(ipv6 ? ['--ip6', ipv6[peer]] : [])]
 }
 
 async function holds(
   t: Test,
-  { lab, addresses }: NetworkSubject,
+  { lab, addresses, ipv6 }: NetworkSubject,
   engine: EngineName,
   peer: 'near' | 'far',
   { byAddress, byName }: Promised,
@@ -85,6 +103,7 @@ async function holds(
   const name = `t-${peer}`
   for (const [host, promised] of [
     [addresses.it, byAddress],
+    ...(ipv6 ? ([[ipv6.it, byAddress]] as const) : []),
     ['t-it', byName],
     ['t-alias', byName],
   ] as const) {
@@ -93,40 +112,20 @@ async function holds(
   }
   for (const [host, promised] of [
     [addresses[peer], byAddress],
+    ...(ipv6 ? ([[ipv6[peer], byAddress]] as const) : []),
     [name, byName],
   ] as const) {
     const { failure } = await ask(holder, 't-it', host, 0)
     t.equal(failure === undefined, promised, `t-it on ${holder} asks ${host} (${failure ?? 'answered'})`)
   }
   if (!byAddress) return
-  const { failure, rates } = await ask(engine, name, addresses.it, transferBytes)
-  t.equal(failure, undefined, `100 MB each way between ${name} on ${engine} and t-it on ${holder}`)
-  t.comment(`${name} on ${engine}, t-it on ${holder}, MB/s: ${rates}`)
-}
-
-async function startPeer(
-  engine: EngineName,
-  name: string,
-  address: string,
-  ...more: string[]
-): Promise<void> {
-  const options = ['--name', name, '--network', 't-net', '--ip', address, '--stop-timeout', '0', ...more]
-  await docker(engine, 'run', '-d', '--init', ...options, image, 'python3', '-c', script, 'serve')
-}
-
-/** Lets one container ask another for so many bytes, and give as many, by TCP and UDP. */
-async function ask(
-  engine: EngineName,
-  from: string,
-  host: string,
-  bytes: number,
-): Promise<{ failure?: string; rates?: string }> {
-  try {
-    // The question for a name that nobody knows may take long to be given up.
-    const limit = bytes > 0 ? '100' : '10'
-    const words = ['timeout', limit, 'python3', '-c', script, 'ask', host, String(bytes)]
-    return { rates: await docker(engine, 'exec', from, ...words) }
-  } catch (error) {
-    return { failure: (error as Error).message.trim().split('\n').at(-1) ?? '' }
+  for (const [host, bytes] of [
+    [addresses.it, transferBytes],
+    ...(ipv6 ? ([[ipv6.it, ipv6Bytes]] as const) : []),
+  ] as const) {
+    const { failure, rates } = await ask(engine, name, host, bytes)
+    const way = `between ${name} on ${engine} and t-it (${host}) on ${holder}`
+    t.equal(failure, undefined, `${bytes / 1e6} MB each way ${way}`)
+    t.comment(`${way}, MB/s: ${rates}`)
   }
 }

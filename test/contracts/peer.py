@@ -5,7 +5,7 @@ peer.py ask HOST BYTES    prints megabytes a second as JSON; ends with 1 and a r
 
 All data can be told beforehand: block i is the same wherever it is made, so that every byte is compared.
 """
-import hashlib, json, select, socket, struct, sys, threading, time
+import errno, hashlib, json, select, socket, struct, sys, threading, time
 
 PORT, BLOCK, WINDOW, PATIENCE = 7000, 8192, 8, 3.0
 base = hashlib.shake_128(b"wherry").digest(BLOCK - 8)
@@ -43,8 +43,9 @@ def serve_connection(connection):
 
 
 def serve_datagrams():
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("0.0.0.0", PORT))
+    udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    udp.bind(("::", PORT))
     while True:
         data, sender = udp.recvfrom(65536)
         what, i = struct.unpack(">cQ", data[:9])
@@ -56,7 +57,7 @@ def serve_datagrams():
 
 def serve():
     threading.Thread(target=serve_datagrams, daemon=True).start()
-    tcp = socket.create_server(("0.0.0.0", PORT))
+    tcp = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
     while True:
         connection, _ = tcp.accept()
         threading.Thread(target=serve_connection, args=(connection,), daemon=True).start()
@@ -75,9 +76,19 @@ def ask_tcp(host, what, count):
         raise SystemExit("the other side did not say that all is well")
 
 
+def told(call, argument):
+    """None where the kernel has just learned how long a packet may be: over IPv6 it tells the program so."""
+    try:
+        return call(argument)
+    except OSError as error:
+        if error.errno != errno.EMSGSIZE:
+            raise
+
+
 def ask_udp(host, what, count):
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.connect((host, PORT))
+    family, _, _, _, address = socket.getaddrinfo(host, PORT, type=socket.SOCK_DGRAM)[0]
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    udp.connect(address)
     waiting, following, heard = {}, 0, time.monotonic()
     while waiting or following < count:
         now = time.monotonic()
@@ -88,10 +99,12 @@ def ask_udp(host, what, count):
             following += 1
         for i, sent in waiting.items():
             if now - sent > 0.2:
-                udp.send(what + (block(i) if what == b"t" else struct.pack(">Q", i)))
+                told(udp.send, what + (block(i) if what == b"t" else struct.pack(">Q", i)))
                 waiting[i] = now
         while select.select([udp], [], [], 0.05 if len(waiting) == WINDOW else 0)[0]:
-            data = udp.recv(65536)
+            data = told(udp.recv, 65536)
+            if data is None:
+                break
             i = struct.unpack(">Q", data[1:9])[0]
             if what == b"g":
                 check(i, data[1:])

@@ -1,7 +1,11 @@
 import { connectEngine } from '../../../src/engine/connect.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { type LabEngine, labEngine } from '../../../src/lab/record.ts'
+import { roleLabel } from '../../../src/model/plan.ts'
+import { keeperRole } from '../../../src/network/membership.ts'
 import { run } from '../../../src/platform/process.ts'
+
+export type EngineName = 'alpha' | 'beta'
 
 /** Both engines of the lab, which the test command has brought up. Everything that tests make is named `t-…`. */
 export interface Lab {
@@ -34,7 +38,9 @@ export async function openLab(): Promise<Lab> {
 export async function clear({ alpha, beta }: Pick<Lab, 'alpha' | 'beta'>): Promise<void> {
   const isOurs = (name: string | undefined) => /^\/?(t|wherry)-/.test(name ?? '')
   for (const engine of [alpha, beta]) {
-    for (const { Id, Names } of await engine.containers.list()) {
+    for (const { Id, Names, Labels } of await engine.containers.list()) {
+      // A keeper takes its link along only when it is asked to end.
+      if (Labels[roleLabel] === keeperRole) await engine.containers.stop(Id)
       if (isOurs(Names[0])) await engine.containers.remove(Id, { volumes: true })
     }
     for (const { Name } of await engine.volumes.list()) if (isOurs(Name)) await engine.volumes.remove(Name)
@@ -45,7 +51,7 @@ export async function clear({ alpha, beta }: Pick<Lab, 'alpha' | 'beta'>): Promi
 }
 
 /** Runs the Docker CLI against one of the lab's engines, as a user would; throws with its words when it fails. */
-export async function docker(engine: 'alpha' | 'beta', ...args: string[]): Promise<string> {
+export async function docker(engine: EngineName, ...args: string[]): Promise<string> {
   const result = await run('docker', ['--context', `wherry-${engine}`, ...args], { timeoutMs: 120_000 })
   if (result.failure) throw new Error(`docker ${args.join(' ')}: ${result.stderr || result.failure}`)
   return result.stdout.trim()

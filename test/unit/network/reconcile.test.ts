@@ -1,0 +1,46 @@
+import t from 'tap'
+import type { Ghost, GhostEndpoint } from '../../../src/model/ghost.ts'
+import { isSame, namesOn } from '../../../src/network/reconcile.ts'
+
+const endpoint = (parts: Partial<GhostEndpoint> = {}): GhostEndpoint => ({
+  network: 'one',
+  ipv4: '10.9.0.2',
+  ipv6: '',
+  mac: '02:00:00:00:00:01',
+  names: ['db', 'store'],
+  ...parts,
+})
+const ghost = (...endpoints: GhostEndpoint[]): Ghost => ({ of: 'db', endpoints })
+const two = endpoint({ network: 'two', ipv4: '10.8.0.2' })
+
+t.test('the same but for the order', async (t) => {
+  t.ok(isSame(ghost(endpoint()), ghost(endpoint({ names: ['store', 'db'] }))))
+  t.ok(isSame(ghost(endpoint(), two), ghost(two, endpoint())))
+})
+
+t.test('whatever else differs makes another ghost', async (t) => {
+  const differing: Partial<GhostEndpoint>[] = [
+    { network: 'two' },
+    { ipv4: '10.9.0.3' },
+    { ipv6: 'fd00::2' },
+    { mac: '02:00:00:00:00:02' },
+    { names: ['db'] },
+    { names: ['db', 'store', 'more'] },
+  ]
+  for (const parts of differing)
+    t.notOk(isSame(ghost(endpoint()), ghost(endpoint(parts))), JSON.stringify(parts))
+  t.notOk(isSame(ghost(endpoint()), ghost(endpoint(), two)))
+  t.notOk(isSame(ghost(endpoint()), { ...ghost(endpoint()), of: 'web' }))
+})
+
+t.test('comparing leaves both as they are', async (t) => {
+  const one = ghost(two, endpoint({ names: ['store', 'db'] }))
+  const before = structuredClone(one)
+  isSame(one, one)
+  t.strictSame(one, before)
+})
+
+t.test('a name each, none that is empty', async (t) => {
+  t.strictSame(namesOn('db', ['store', 'db'], 'host'), ['db', 'store', 'host'])
+  t.strictSame(namesOn('db', []), ['db'])
+})

@@ -17,7 +17,8 @@ async function visit() {
     report.longestGapSeconds = Math.max(report.longestGapSeconds, (now - lastServedMs) / 1000)
     lastServedMs = now
     report.served++
-    if (visits <= (report.visits[visitor] ?? 0)) report.contradictions.push(`visit ${visits} after ${report.visits[visitor]}`)
+    if (visits <= (report.visits[visitor] ?? 0))
+      report.contradictions.push(`visit ${visits} after ${report.visits[visitor]}`)
     report.visits[visitor] = visits
   } catch {
     report.failed++

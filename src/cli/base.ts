@@ -2,10 +2,11 @@ import { createInterface } from 'node:readline/promises'
 import { Command, Flags } from '@oclif/core'
 import { Chalk, type ChalkInstance } from 'chalk'
 import { readJournal } from '../migrate/journal.ts'
-import { type MigrationSummary, summaryOf } from '../migrate/recovery/summary.ts'
+import { summaryOf } from '../migrate/recovery/summary.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type ErrorReport, reportOf } from './error-report.ts'
+import { type Interruption, leftUnfinished, leftWithoutJournal } from './interruption.ts'
 import { type Presenter, presenterFor } from './progress/presenter.ts'
 
 /**
@@ -50,16 +51,19 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
-   * Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step. A second signal leaves a
-   * migration as it is, where `migration` tells its id, for `wherry migration resume` (exit 5).
+   * Lets the work in `action` end cleanly on a signal instead of dying in the middle of a step, and says what follows. A
+   * second signal leaves a migration as it is, where `migration` tells its id, for `wherry migration resume` (exit 5).
    */
   protected async interruptible<T>(
     action: () => Promise<T>,
-    migration: () => string | undefined = () => undefined,
+    {
+      migration = () => undefined,
+      whatFollows = () => 'stopping and putting everything back. Once more leaves it as it is.',
+    }: Interruption = {},
   ): Promise<T> {
     const interrupt = (signal: NodeJS.Signals) => {
       if (this.#interrupt.signal.aborted) return void this.#leave(signal, migration())
-      const message = `${signal}: stopping and putting everything back. Once more leaves it as it is.`
+      const message = `${signal}: ${whatFollows()}`
       this.report({ type: 'warning', code: 'interrupted', message })
       this.#interrupt.abort(signal)
     }
@@ -77,7 +81,9 @@ export abstract class BaseCommand extends Command {
     const content = migration ? await readJournal(migration) : undefined
     const error = content
       ? leftUnfinished(signal, summaryOf(content))
-      : new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.')
+      : migration
+        ? leftWithoutJournal(signal, migration)
+        : new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.')
     await this.catch(error)
     process.exit(error.exitCode)
   }
@@ -129,16 +135,4 @@ export abstract class BaseCommand extends Command {
     if (index < 0) return 'auto'
     return this.argv[index]?.split('=')[1] ?? this.argv[index + 1] ?? 'auto'
   }
-}
-
-function leftUnfinished(
-  signal: NodeJS.Signals,
-  { id, containers, source, target, step, next }: MigrationSummary,
-): WherryError {
-  return new WherryError(
-    'left-unfinished',
-    exitCodes.needsUser,
-    `${signal} again: migration ${id} of ${containers.join(', ')} from ${source} to ${target} was left as it is, at "${step}".`,
-    { suggestions: next, data: { migration: id, step } },
-  )
 }

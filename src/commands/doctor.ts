@@ -79,7 +79,10 @@ export default class Doctor extends BaseCommand {
         for (const migration of fixed) this.log(`${this.colours.green('✔')} ${migration}: done`)
         return fixed
       },
-      () => current,
+      {
+        migration: () => current,
+        whatFollows: () => 'stopping when what is in hand has come to its end. Once more leaves it as it is.',
+      },
     )
   }
 }

@@ -1,12 +1,14 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
 import { fromFlag, toFlag } from '../cli/engine-flags.ts'
+import { whatFollowsInMove } from '../cli/interruption.ts'
 import { describePlan } from '../cli/present/plan.ts'
 import { describeResult } from '../cli/present/result.ts'
 import { parseMapping, parseRate } from '../cli/values.ts'
 import { connectEngine } from '../engine/connect.ts'
 import { type MigrateRequest, migrate, planOnly } from '../migrate/migrate.ts'
 import type { MigrateResult } from '../migrate/result.ts'
+import type { BegunMove } from '../migrate/run.ts'
 import type { Plan } from '../model/plan.ts'
 
 export default class Migrate extends BaseCommand {
@@ -127,15 +129,15 @@ export default class Migrate extends BaseCommand {
       this.log(describePlan(plan, this.colours))
       return plan
     }
-    let id: string | undefined
-    const onBegin = (begun: string) => {
-      id = begun
-      this.report({ type: 'note', message: `migration ${id}` })
+    let begun: BegunMove | undefined
+    const onBegin = (move: BegunMove) => {
+      begun = move
+      this.report({ type: 'note', message: `migration ${move.plan.id}` })
     }
-    const result = await this.interruptible(
-      () => migrate({ ...request, onBegin }),
-      () => id,
-    )
+    const result = await this.interruptible(() => migrate({ ...request, onBegin }), {
+      migration: () => begun?.plan.id,
+      whatFollows: () => whatFollowsInMove(begun),
+    })
     this.endProgress()
     this.log(describeResult(result, this.colours))
     return result

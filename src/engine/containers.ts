@@ -102,15 +102,15 @@ export class Containers {
     await this.#call(`unpausing container ${id}`, () => this.#get(id).unpause())
   }
 
-  /** Removes a container by force, with its anonymous volumes if told; fine if it is gone already. */
-  async remove(id: string, { volumes = false } = {}): Promise<void> {
-    await this.#call(`removing container ${id}`, () =>
+  /** Removes a container by force, with its anonymous volumes if told; fine if it is gone already. `name` is for messages. */
+  async remove(id: string, { volumes = false, name = id } = {}): Promise<void> {
+    await this.#call(`removing container ${name}`, () =>
       this.#get(id).remove({ force: true, v: volumes }),
     ).catch((error) => {
       // 409: the engine is removing it already, as it does with AutoRemove.
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
     })
-    await this.#untilGone(id)
+    await this.#untilGone(id, name)
   }
 
   /** Removes a container that does not run. @throws EngineRequestError with status 409 when it does. */
@@ -121,14 +121,14 @@ export class Containers {
     await this.#untilGone(id)
   }
 
-  async #untilGone(id: string): Promise<void> {
+  async #untilGone(id: string, name = id): Promise<void> {
     // What it used can be removed only once it is really gone.
     for (let waitedMs = 0; await this.inspect(id); waitedMs += pollMs) {
       if (waitedMs >= settleTimeoutMs)
         throw new WherryError(
           'not-removed',
           exitCodes.unexpected,
-          `Container ${id} is still there ${settleTimeoutMs / 1000} s after it was removed.`,
+          `Container ${name} is still there ${settleTimeoutMs / 1000} s after it was removed.`,
         )
       await sleep(pollMs)
     }

@@ -62,9 +62,9 @@ export class Networks {
     })
   }
 
-  /** Removes a network; fine if it is gone already. */
-  async remove(id: string): Promise<void> {
-    await this.#call(`removing network ${id}`, () =>
+  /** Removes a network; fine if it is gone already. `name` is for messages. */
+  async remove(id: string, name = id): Promise<void> {
+    await this.#call(`removing network ${name}`, () =>
       this.#docker.getNetwork(encodeURIComponent(id)).remove(),
     ).catch((error) => {
       if (!hasStatus(error, 404)) throw error

@@ -40,14 +40,14 @@ export interface FoundLock {
 export class Lock {
   readonly #engine: Engine
   readonly #id: string
-  readonly #name: string
+  readonly #settings: LockSettings
   #stdin: Writable | undefined
   #beat: NodeJS.Timeout | undefined
 
-  private constructor(engine: Engine, id: string, name: string) {
+  private constructor(engine: Engine, id: string, settings: LockSettings) {
     this.#engine = engine
     this.#id = id
-    this.#name = name
+    this.#settings = settings
   }
 
   /** @throws WherryError `locked` (exit 6), which says whether the owner lives and what to do. */
@@ -58,7 +58,7 @@ export class Lock {
       const other = hasStatus(error, 409) ? await findLock(engine, container.id) : undefined
       throw other ? lockedError(engine, other) : error
     })
-    const lock = new Lock(engine, id, container.name)
+    const lock = new Lock(engine, id, settings)
     try {
       await lock.#hold()
       return lock
@@ -109,11 +109,21 @@ export class Lock {
   }
 
   #lost(): WherryError {
+    const { migration, container } = this.#settings
+    const engine = this.#engine.name
     return new WherryError(
       'lock-lost',
       exitCodes.locked,
-      `Another run has taken over the migration of ${this.#name}: nothing more was done here.`,
-      { suggestions: ['See what became of it: wherry migration list'] },
+      `The lock on ${container.name} is gone from ${engine}: another run has taken over migration ${migration}, or somebody removed the lock. Nothing more was done here.`,
+      {
+        suggestions: [
+          `See what became of it: wherry migration show ${migration}`,
+          `See what is on the engine, also for a run on another machine: wherry migration list ${engine}`,
+          `If no other run has it, put the source back: wherry migration rollback ${migration}`,
+          `Or go on: wherry migration resume ${migration}`,
+        ],
+        data: { migration, container: container.name, engine },
+      },
     )
   }
 }

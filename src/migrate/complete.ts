@@ -1,6 +1,6 @@
 import { messageOf, WherryError } from '../model/errors.ts'
 import { execute } from './executor.ts'
-import type { Journal } from './journal.ts'
+import { type Journal, journalUnwritable } from './journal.ts'
 import { releaseAll } from './locking.ts'
 import { patiently } from './patience.ts'
 import { stepsOf } from './procedure.ts'
@@ -13,6 +13,7 @@ import { note, type Run } from './run.ts'
  */
 export async function withJournal<T>(
   run: Run,
+  command: string,
   open: () => Promise<Journal>,
   action: (journal: Journal) => Promise<T>,
 ): Promise<T> {
@@ -20,10 +21,11 @@ export async function withJournal<T>(
   try {
     journal = await open()
   } catch (error) {
-    // Nothing was begun just now, and why says more than a lock that stays, which the next run reports; but a migration that is half-way keeps its locks, and with them its plan.
+    // Nothing was begun just now, and why says more than a lock that stays, which the next run reports; but a migration that
+    // is half-way keeps its locks, and with them its plan.
     const isHalfWay = run.isResumed && run.state.status === 'unfinished'
     if (!isHalfWay) await releaseAll(run.locks).catch(() => {})
-    throw error
+    throw journalUnwritable(error, run.plan, command)
   }
   try {
     const result = await action(journal)

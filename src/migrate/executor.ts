@@ -3,7 +3,7 @@ import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
 import { type RolledBack, rollBack } from './rollback.ts'
-import { note, type Run, record, type Step } from './run.ts'
+import { type LeftOver, note, type Run, record, type Step } from './run.ts'
 
 /**
  * Does the steps in order, from the one named `first` on, each journalled before and after. Before the commit point a failure undoes, newest first,
@@ -36,10 +36,21 @@ export async function execute(
 async function doStep(step: Step, run: Run, journal: Journal): Promise<void> {
   const { committed } = run.state
   if (!committed) for (const lock of run.locks) await lock.assertHeld()
-  await record(run, journal, { type: 'intent', step: step.name })
+  // After the commit nothing depends on the journal: a full disk must not keep the work from its end.
+  const write = committed ? note : record
+  await write(run, journal, { type: 'intent', step: step.name })
   const data = await (committed ? patiently(run.report, () => step.do(run)) : step.do(run))
-  await record(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
-  if (step.commits) await record(run, journal, { type: 'commit' })
+  await write(run, journal, { type: 'done', step: step.name, ...(data ? { data } : {}) })
+  if (!step.commits) return
+  await record(run, journal, { type: 'commit' })
+  if (run.signal.aborted) tellTooLate(run)
+}
+
+/** Whoever interrupted was told that everything would be put back; the target had served by then. */
+function tellTooLate({ plan, report }: Run): void {
+  const names = plan.containers.map(({ name }) => name).join(', ')
+  const message = `The signal came too late: ${names} serves on ${plan.target.engine}, and the move is committed. To take it back: wherry migration rollback ${plan.id}`
+  report({ type: 'warning', code: 'interrupted-too-late', message })
 }
 
 function isLockLost(error: unknown): boolean {
@@ -83,15 +94,24 @@ function rolledBack(
       suggestions: [
         ...(interrupted ? [] : (known?.suggestions ?? [])),
         ...(left.length > 0 ? leftOver(run, left) : []),
+        ...(run.unwritten ? [run.unwritten.message] : []),
       ],
-      data: { ...known?.data, migration: run.plan.id, step: step.name, rolledBack: true, left },
+      data: {
+        ...known?.data,
+        migration: run.plan.id,
+        step: step.name,
+        rolledBack: true,
+        left: left.map((one) => one.step),
+        leftBecause: left,
+      },
     },
   )
 }
 
-function leftOver({ plan, target }: Run, left: readonly string[]): string[] {
+function leftOver({ plan, target }: Run, left: readonly LeftOver[]): string[] {
   return [
-    `Not taken away, because an engine did not answer: ${left.join(', ')}. When it is back: wherry migration rollback ${plan.id}`,
+    ...left.map(({ step, reason }) => `Not taken away ("${step}"): ${reason}`),
+    `When that is mended, take it away: wherry migration rollback ${plan.id}`,
     `See what is there: ${dockerFor(target.name)} ps -a --filter label=wherry.migration=${plan.id}`,
   ]
 }

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import { type Plan, planVersion } from '../model/plan.ts'
 import { stateDirectory } from '../platform/directories.ts'
 import { syncDirectory } from '../platform/files.ts'
@@ -15,7 +16,7 @@ export type JournalRecord = { at: string } & (
   | { type: 'failed'; step: string; message: string }
   /** The point of no return: from here on the container belongs to the target. */
   | { type: 'commit' }
-  /** `left` names what could not be removed from an engine that did not answer. */
+  /** `left` names the steps that could not be undone. */
   | { type: 'end'; status: 'completed' | 'rolled-back' | 'needs-user' | 'finished'; left?: string[] }
 )
 
@@ -42,10 +43,18 @@ export function migrationsDirectory(): string {
  * `append` returns: what it speaks of happens after that.
  */
 export class Journal {
-  readonly #file: FileHandle
+  readonly #file: FileHandle | undefined
+  /** Why nothing can be written, where there is no file. */
+  readonly #reason: unknown
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle | undefined, reason?: unknown) {
     this.#file = file
+    this.#reason = reason
+  }
+
+  /** Stands in for a journal that could not be opened: every record fails for that reason. */
+  static unwritable(reason: unknown): Journal {
+    return new Journal(undefined, reason)
   }
 
   /** Begins a journal. @throws with code EEXIST where the migration has one. */
@@ -53,11 +62,12 @@ export class Journal {
     const directory = join(migrationsDirectory(), plan.id)
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const journal = new Journal(await open(join(directory, 'journal.jsonl'), 'ax', 0o600))
-    await journal.append({ type: 'plan', plan })
-    await syncDirectory(directory)
-    await syncDirectory(migrationsDirectory())
-    await journal.#begin(command)
-    return journal
+    return closedOnFailure(journal, async () => {
+      await journal.append({ type: 'plan', plan })
+      await syncDirectory(directory)
+      await syncDirectory(migrationsDirectory())
+      await journal.#begin(command)
+    })
   }
 
   /** Begins a journal anew for a migration whose journal is gone or unreadable; what there was of it is kept beside it. */
@@ -72,34 +82,73 @@ export class Journal {
   static async reopen(id: string, command: string): Promise<Journal> {
     const path = join(migrationsDirectory(), id, 'journal.jsonl')
     const { wholeBytes } = parse(await readFile(path))
-    const file = await open(path, 'r+')
-    await file.truncate(wholeBytes)
-    await file.close()
+    await truncate(path, wholeBytes)
     const journal = new Journal(await open(path, 'a'))
-    await journal.#begin(command)
-    return journal
+    return closedOnFailure(journal, () => journal.#begin(command))
   }
 
   async append(record: NewRecord): Promise<void> {
-    const { size } = await this.#file.stat()
+    const file = this.#file
+    if (!file) throw this.#reason
+    const { size } = await file.stat()
     try {
-      await this.#file.appendFile(`${JSON.stringify({ at: new Date().toISOString(), ...record })}\n`)
-      await this.#file.datasync()
+      await file.appendFile(`${JSON.stringify({ at: new Date().toISOString(), ...record })}\n`)
+      await file.datasync()
     } catch (error) {
       // Half a record would hide all that follow it.
       // If that fails too, reading ends at the half record, and the engines are looked at.
-      await this.#file.truncate(size).catch(() => {})
+      await file.truncate(size).catch(() => {})
       throw error
     }
   }
 
   async close(): Promise<void> {
-    await this.#file.close()
+    await this.#file?.close()
   }
 
   #begin(command: string): Promise<void> {
     return this.append({ type: 'process', command, pid: process.pid, host: hostname() })
   }
+}
+
+/** Gives a journal when its first records are written, and closes it when they cannot be. */
+async function closedOnFailure(journal: Journal, write: () => Promise<void>): Promise<Journal> {
+  try {
+    await write()
+    return journal
+  } catch (error) {
+    // Why it could not be written says more.
+    await journal.close().catch(() => {})
+    throw error
+  }
+}
+
+/**
+ * The error of a journal that cannot be written, with the way out: it need not be where it is, because the engine's own
+ * records hold the plan.
+ */
+export function journalUnwritable(
+  error: unknown,
+  { id, source, target }: Plan,
+  command: string,
+): WherryError {
+  if (error instanceof WherryError) return error
+  const elsewhere =
+    command === 'migrate'
+      ? 'wherry migrate …'
+      : `wherry migration ${command} ${id} --from ${source.engine} --to ${target.engine}`
+  return new RefusedError(
+    'journal-not-writable',
+    `The journal of migration ${id} cannot be written in ${migrationsDirectory()}: ${messageOf(error)}`,
+    {
+      suggestions: [
+        'Make room there, or make it writable, and try again.',
+        `Or keep it elsewhere: WHERRY_STATE_DIR=DIRECTORY ${elsewhere}`,
+      ],
+      data: { migration: id, directory: migrationsDirectory() },
+      cause: error,
+    },
+  )
 }
 
 /** Reads a migration back. Undefined where there is no journal, or none that holds its plan: then nothing had begun. */

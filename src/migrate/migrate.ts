@@ -7,7 +7,7 @@ import { lockPlan } from './locking.ts'
 import { newMigrationId } from './plan.ts'
 import { preflight } from './preflight.ts'
 import type { MigrateResult } from './result.ts'
-import { newRun } from './run.ts'
+import { type BegunMove, newRun } from './run.ts'
 
 export interface MigrateRequest {
   source: Engine
@@ -17,8 +17,8 @@ export interface MigrateRequest {
   options: MigrateOptions
   report: Report
   signal: AbortSignal
-  /** Told the migration's id before anything changes. */
-  onBegin?: (id: string) => void
+  /** Given the migration before anything changes. */
+  onBegin?: (begun: BegunMove) => void
 }
 
 /** Makes the plan and changes nothing. @throws RefusedError with every reason not to begin. */
@@ -38,9 +38,10 @@ export async function migrate(request: MigrateRequest): Promise<MigrateResult> {
   const run = newRun({ ...request, plan, locks })
   return withJournal(
     run,
+    'migrate',
     () => Journal.create(plan),
     async (journal) => {
-      request.onBegin?.(plan.id)
+      request.onBegin?.(run)
       return complete(run, journal, startedAtMs)
     },
   )

@@ -12,6 +12,7 @@ import {
   type TreePlan,
   type VolumePlan,
 } from '../model/plan.ts'
+import { isForwarderFor } from '../network/forwarders.ts'
 import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
 import { checkDevices } from './checks/devices.ts'
@@ -81,10 +82,17 @@ export function planMigration(
     trees,
     bindDirectories: trees.filter(({ kind }) => kind === 'bind').map(({ source }) => source),
     ...(options.forward ? { forwards: planForwards(manifests, facts, options) } : {}),
+    ...withSetAside(manifests, facts),
     ...(facts.size ? { size: facts.size } : {}),
     warnings: found.flatMap(({ warnings }) => warnings),
   }
   return { plan, refusals: found.flatMap(({ refusals }) => refusals) }
+}
+
+function withSetAside(manifests: readonly Manifest[], { targetContainers }: Facts): Pick<Plan, 'setAside'> {
+  const names = manifests.map(({ name }) => name)
+  const setAside = names.filter((name) => targetContainers.some((other) => isForwarderFor(name, other)))
+  return setAside.length > 0 ? { setAside } : {}
 }
 
 function labelsFor(id: string, role: string): Record<string, string> {

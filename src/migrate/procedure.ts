@@ -4,7 +4,7 @@ import { startAgents } from './steps/agents.ts'
 import { makeBindDirectories } from './steps/bind-directories.ts'
 import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
-import { checkForwarders, startForwarders } from './steps/forward.ts'
+import { checkForwarders, setForwardersAside, startForwarders } from './steps/forward.ts'
 import { endFrozen } from './steps/frozen.ts'
 import { placeGhosts, prepareGhosts } from './steps/ghosts.ts'
 import { holdAddresses, holdsAddresses } from './steps/hold.ts'
@@ -33,6 +33,7 @@ export function stepsOf(plan: Plan): Step[] {
     bringToRest,
     ...(holdsAddresses(plan) ? [holdAddresses] : []),
     ...(plan.options.forward ? [startForwarders] : []),
+    ...(plan.setAside ? [setForwardersAside] : []),
     finalRound,
     startTarget,
     ...(plan.options.forward ? [checkForwarders] : []),

@@ -1,24 +1,23 @@
 import type { ContainerDocument } from '../model/documents.ts'
-import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { EngineUnreachableError, exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import { carryBack } from './carry-back.ts'
 import { dockerFor } from './checks/check.ts'
 import type { Journal } from './journal.ts'
 import { patiently } from './patience.ts'
-import { note, type Run, type Step } from './run.ts'
+import { type LeftOver, note, type Run, type Step } from './run.ts'
 import { isComplete } from './state.ts'
 
 /** How a rollback came out. */
 export interface RolledBack {
-  /** Steps that could not be undone because the target did not answer; nothing of them runs. */
-  left: string[]
+  left: LeftOver[]
   /** One sentence: where the containers are now, by looking. */
   where: string
 }
 
 /**
  * Puts the source back: undoes, newest first, every step that was begun. Where a target copy has run, what it wrote is
- * carried back before. An engine that does not answer is waited for. Without a target that never started anything the source
- * still comes back: what lies there is named in `left`.
+ * carried back before. An engine that does not answer is waited for. What nothing depends on and cannot be undone is named in
+ * `left`, and the source still comes back.
  * @throws WherryError `rollback-failed` (exit 5) when the source could not be put back, or may not be.
  */
 export async function rollBack(
@@ -29,42 +28,63 @@ export async function rollBack(
 ): Promise<RolledBack> {
   const why = cause === undefined ? 'as asked' : (messageOf(cause).split('\n')[0] ?? '')
   run.report({ type: 'phase', phase: 'rollback', message: `rolling back: ${why}` })
-  const { begun } = run.state
   await vital(run, journal, 'lock', cause, async () => {
     for (const lock of run.locks) await lock.assertHeld()
   })
   await vital(run, journal, 'source', cause, () => assertSomethingToGoBackTo(run))
-  if (begun.has('start')) {
+  if (run.state.begun.has('start')) {
     await vital(run, journal, 'carry-back', cause, () => carryBack(run, journal))
   }
-  const left: string[] = []
+  const left = await undoAll(steps, run, journal, cause)
   run.left = left
-  for (const step of steps.toReversed()) {
-    const { undo, name } = step
-    if (!undo || !begun.has(name)) continue
-    await note(run, journal, { type: 'undo-intent', step: name })
-    const undoing = () => undo.call(step, run)
-    if (step.isVital) await vital(run, journal, name, cause, undoing)
-    else if (!(await undone(run, undoing))) {
-      left.push(name)
-      continue
-    }
-    await note(run, journal, { type: 'undone', step: name })
-  }
   const where = await whereNow(run)
-  await note(run, journal, { type: 'end', status: 'rolled-back', ...(left.length > 0 ? { left } : {}) })
+  const names = left.map(({ step }) => step)
+  await note(run, journal, {
+    type: 'end',
+    status: 'rolled-back',
+    ...(left.length > 0 ? { left: names } : {}),
+  })
   return { left, where }
 }
 
-/** Whether an undo that nothing depends on worked. One engine's long absence is waited for once, not for every step. */
-async function undone(run: Run, undo: () => Promise<void>): Promise<boolean> {
+/** Undoes every step that was begun, newest first; gives those that could not be undone and that nothing depends on. */
+async function undoAll(
+  steps: readonly Step[],
+  run: Run,
+  journal: Journal,
+  cause: unknown,
+): Promise<LeftOver[]> {
+  const left: LeftOver[] = []
+  for (const step of steps.toReversed()) {
+    const { undo, name } = step
+    if (!undo || !run.state.begun.has(name)) continue
+    await note(run, journal, { type: 'undo-intent', step: name })
+    const undoing = () => undo.call(step, run)
+    const leftOver = step.isVital
+      ? await vital(run, journal, name, cause, undoing)
+      : await tryUndo(run, journal, name, undoing)
+    if (leftOver) left.push(leftOver)
+    else await note(run, journal, { type: 'undone', step: name })
+  }
+  return left
+}
+
+/** Undoes what nothing depends on. One engine's long absence is waited for once, not for every step. */
+async function tryUndo(
+  run: Run,
+  journal: Journal,
+  step: string,
+  undo: () => Promise<void>,
+): Promise<LeftOver | undefined> {
   try {
     await patiently(run.report, undo, run.gaveUpWaiting ? 0 : undefined)
-    return true
+    return undefined
   } catch (error) {
-    run.gaveUpWaiting = true
-    run.report({ type: 'warning', code: 'left-over', message: messageOf(error) })
-    return false
+    if (error instanceof EngineUnreachableError) run.gaveUpWaiting = true
+    const reason = messageOf(error)
+    run.report({ type: 'warning', code: 'left-over', message: `"${step}" could not be undone: ${reason}` })
+    await note(run, journal, { type: 'failed', step, message: reason })
+    return { step, reason }
   }
 }
 
@@ -75,10 +95,13 @@ async function vital(
   step: string,
   cause: unknown,
   action: () => Promise<void>,
-): Promise<void> {
+): Promise<undefined> {
   try {
     await patiently(run.report, action)
+    return undefined
   } catch (error) {
+    // Then another run has the migration, and its journal.
+    if (error instanceof WherryError && error.code === 'lock-lost') throw error
     await note(run, journal, { type: 'end', status: 'needs-user' })
     if (error instanceof WherryError && error.exitCode === exitCodes.needsUser) throw error
     const before = cause === undefined ? '' : `${messageOf(cause).split('\n')[0]} `
@@ -129,7 +152,7 @@ async function assertSomethingToGoBackTo(run: Run): Promise<void> {
   )
 }
 
-async function whereNow({ plan, source }: Run): Promise<string> {
+async function whereNow({ plan, source, left }: Run): Promise<string> {
   const gone: string[] = []
   const stopped: string[] = []
   for (const { sourceId, name, wasRunning } of plan.containers) {
@@ -144,5 +167,8 @@ async function whereNow({ plan, source }: Run): Promise<string> {
   }
   if (gone.length > 0) return `${gone.join(', ')} is no longer on ${source.name}: somebody removed it.`
   if (stopped.length > 0) return `${stopped.join(', ')} does not run on ${source.name}: somebody stopped it.`
-  return `Everything is back as it was: ${plan.containers.map(({ name }) => name).join(', ')} on ${source.name}.`
+  const names = plan.containers.map(({ name }) => name).join(', ')
+  if (left.length > 0)
+    return `Back on ${source.name} as it was: ${names}. Not everything that was made for the move could be taken away.`
+  return `Everything is back as it was: ${names} on ${source.name}.`
 }

@@ -3,10 +3,17 @@ import type { RoundResult } from '../agent/round.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { RunningAgent } from '../launch/agent.ts'
 import type { Lock } from '../launch/lock.ts'
-import type { Plan } from '../model/plan.ts'
+import { messageOf } from '../model/errors.ts'
+import type { Plan, Warning } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
-import type { Journal, NewRecord } from './journal.ts'
+import { type Journal, journalUnwritable, type NewRecord } from './journal.ts'
 import { type MigrationState, stateOf, takeRecord } from './state.ts'
+
+/** A step that could not be undone, and why, as the engine said it; nothing of it runs. */
+export interface LeftOver {
+  step: string
+  reason: string
+}
 
 /** The two agents of a migration and the way between them. On the way back the target's agent is the sender. */
 export interface Agents {
@@ -38,10 +45,12 @@ export interface Run {
   bytesTransferred: number
   /** Forwarders that are being started while other work goes on. */
   forwarding?: Promise<unknown>
-  /** What a rollback could not take away because an engine did not answer. */
-  left: readonly string[]
+  /** What a rollback could not take away. */
+  left: readonly LeftOver[]
   /** Set when a rollback has waited in vain for an engine: it does not wait again. */
   gaveUpWaiting?: boolean
+  /** Set when something could not be written to the journal that the work did not depend on. */
+  unwritten?: Warning
   readonly times: {
     /** Milliseconds on the monotonic clock. */
     restedFromMs?: number
@@ -70,17 +79,27 @@ export interface Step {
   isVital?: boolean
 }
 
-/** Writes a record, and knows it from then on. */
+/** Writes a record, and knows it from then on. @throws WherryError `journal-not-writable`. */
 export async function record(run: Run, journal: Journal, entry: NewRecord): Promise<void> {
-  await journal.append(entry)
+  await journal.append(entry).catch((error) => {
+    throw journalUnwritable(error, run.plan, run.isResumed ? 'resume' : 'migrate')
+  })
   takeRecord(run.state, entry)
 }
 
 /** The same where it can be written: a journal that cannot must not keep the source from being put back. */
 export async function note(run: Run, journal: Journal, entry: NewRecord): Promise<void> {
-  await journal.append(entry).catch(() => {})
+  await journal.append(entry).catch((error) => {
+    if (run.unwritten) return
+    const message = `The journal cannot be written (${messageOf(error)}), and wherry goes on without: what becomes of migration ${run.plan.id} is on the engines, but "wherry migration list" will not show it.`
+    run.unwritten = { code: 'journal-not-written', message }
+    run.report({ type: 'warning', ...run.unwritten })
+  })
   takeRecord(run.state, entry)
 }
+
+/** What of a run others may watch: its state is that of now. */
+export type BegunMove = Readonly<Pick<Run, 'plan' | 'state'>>
 
 /** What a run begins with. */
 export type RunParts = Pick<Run, 'plan' | 'source' | 'target' | 'report' | 'signal' | 'locks'> &

@@ -20,7 +20,7 @@ export interface MigrationState {
   rollbackTried: boolean
   /** The trees' digests after the final round, by tree; empty before it. */
   finalDigests: Record<string, string>
-  /** What was left on an engine that did not answer. */
+  /** The steps that a rollback could not undo. */
   left: string[]
   /** The process that worked on it last. */
   process?: { pid: number; host: string }

@@ -154,6 +154,8 @@ export interface Plan {
   bindDirectories: string[]
   /** What stays on the source with `--forward`. */
   forwards?: ForwardPlan[]
+  /** Containers that come back to an engine whose forwarder for them has their ports. */
+  setAside?: string[]
   /** How much is to be copied; at least that much where counting took too long. Absent until an agent has looked. */
   size?: { bytes: number; files: number; complete: boolean }
   warnings: Warning[]
@@ -161,7 +163,7 @@ export interface Plan {
 
 /** The label that every object made on an engine carries; its value is the migration's id. */
 export const migrationLabel = 'wherry.migration'
-/** What a labelled object is for: `agent`, `lock`, `record`, `target`, `ghost`, `stretch`, `forwarder`. */
+/** What a labelled object is for: `agent`, `lock`, `record`, `forwarding`, `target`, `ghost`, `stretch`, `forwarder`. */
 export const roleLabel = 'wherry.role'
 /** Of a forwarder: the name of the container whose ports it passes on, and of the engine that they go to. */
 export const forwardsLabel = 'wherry.forwards'

@@ -1,7 +1,7 @@
 import { type Forward, type ForwardSettings, place } from '../agent/forward/settings.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
-import type { ContainerDocument } from '../model/documents.ts'
+import type { ContainerDocument, ContainerSummary } from '../model/documents.ts'
 import { RefusedError } from '../model/errors.ts'
 import {
   type ForwardedPort,
@@ -133,6 +133,27 @@ export async function removeForwarders(
   const found = await forwardersOn(engine, only)
   for (const { id } of found) await engine.containers.remove(id)
   return found
+}
+
+/** Takes a container's forwarder off its ports for the container itself to have them: stopped, also when its engine restarts. */
+export async function setForwarderAside(engine: Engine, container: string): Promise<void> {
+  for (const { id } of await forwardersOn(engine, { container })) {
+    await engine.containers.setRestartPolicy(id, { Name: 'no', MaximumRetryCount: 0 })
+    await engine.containers.stop(id)
+  }
+}
+
+/** Lets a forwarder that was set aside have its ports again. */
+export async function putForwarderBack(engine: Engine, container: string): Promise<void> {
+  for (const { id } of await forwardersOn(engine, { container })) {
+    await engine.containers.setRestartPolicy(id, { Name: 'always', MaximumRetryCount: 0 })
+    await engine.containers.start(id)
+  }
+}
+
+/** Whether a listed container is the running forwarder for a container. */
+export function isForwarderFor(container: string, { Labels, State }: ContainerSummary): boolean {
+  return State === 'running' && Labels[roleLabel] === 'forwarder' && Labels[forwardsLabel] === container
 }
 
 function forwarderOf({ name }: Engine, { Id, Config, HostConfig, State }: ContainerDocument): Forwarder {

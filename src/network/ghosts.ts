@@ -103,14 +103,13 @@ async function take(
   while (!signal.aborted) {
     try {
       await engine.networks.connect(network, name, request(endpoint))
-      return
     } catch (error) {
       why = messageOf(error)
       if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
-      // An engine shows what was asked for also after it has refused it.
-      const now = await engine.containers.inspect(name)
-      if (now?.NetworkSettings.Networks[network]?.EndpointID) return
     }
+    // An engine shows what was asked for also after it has refused it; only an endpoint has an id.
+    const now = await engine.containers.inspect(name)
+    if (now?.NetworkSettings.Networks[network]?.EndpointID) return
     await sleep(pauseMs)
   }
   throw lost(of, wanted, engine.name, why)

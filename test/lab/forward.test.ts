@@ -114,6 +114,33 @@ t.test('what finish leaves is removed by its name', async (t) => {
   await t.rejects(askTcp(address, 18007, '?', 2000))
 })
 
+t.test('a container comes back to where its forwarder has its ports', async (t) => {
+  t.teardown(() => clear(lab))
+  await runEcho(name, ...ports)
+  await migrate([name], '--forward')
+  t.equal((await wherry(['migration', 'finish', name, '--yes', '--json'])).exitCode, 0)
+  await docker('alpha', 'volume', 'rm', '-f', name)
+  const back = ['migrate', name, '--from', 'wherry-beta', '--to', 'wherry-alpha', '--json']
+  const state = async () => (await lab.alpha.containers.inspect(`wherry-forward-${name}`))?.State.Status
+
+  const dead = await killedAt('start/done', name, '--to', 'wherry-alpha', '--from', 'wherry-beta')
+  t.equal((await wherry(['migration', 'rollback', dead, '--json'])).exitCode, 0)
+  t.equal(await state(), 'running', 'put back')
+  await assertAnswers(t, 'beta')
+
+  const moved = await wherry(back)
+  t.equal(moved.exitCode, 0, moved.stdout)
+  t.equal(await state(), 'exited')
+  await assertAnswers(t, 'alpha')
+  t.equal((await wherry(['migration', 'rollback', moved.json.id, '--yes', '--json'])).exitCode, 0)
+  await assertAnswers(t, 'beta')
+
+  const again = await wherry(back)
+  t.equal((await wherry(['migration', 'finish', again.json.id, '--yes', '--json'])).exitCode, 0)
+  t.equal(await state(), undefined, 'finish takes it away')
+  await assertAnswers(t, 'alpha')
+})
+
 t.test('ports that engines choose, and who the client is', async (t) => {
   t.teardown(() => clear(lab))
   await runEcho(name, '-p', '7/tcp', '-p', '127.0.0.1:18008:7/udp')

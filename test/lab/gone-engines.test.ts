@@ -1,4 +1,5 @@
 import t from 'tap'
+import { image } from './harness/configurations.ts'
 import { assertCounts, assertOnlyOn, failed, fromTo, killedAt, runCounter } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
@@ -57,6 +58,26 @@ t.test('an engine that is gone for good: what can still run, runs', async (t) =>
       await assertOnlyOn(t, lab, 'alpha', 't-orphan')
     },
   )
+  await t.test('what the target refuses to give up is named with its reason', async (t) => {
+    t.teardown(() => clear(lab))
+    await docker('alpha', 'network', 'create', 't-net')
+    await runCounter('t-orphan', '--network', 't-net')
+    const id = await killedAt('containers/done', 't-orphan')
+    await docker('beta', 'run', '-d', '--name', 't-guest', '--network', 't-net', image, 'sleep', '1000')
+    const ended = await wherry(['migration', 'rollback', id, '--json'])
+    t.equal(ended.exitCode, 0, ended.stdout)
+    t.strictSame(ended.json.left, ['networks'])
+    t.match(ended.json.leftBecause, [
+      { step: 'networks', reason: /wherry-beta: removing network t-net: .*active endpoints/ },
+    ])
+    t.match(ended.json.message, /Not everything/)
+    await assertCounts(t, 'alpha', 't-orphan')
+    await docker('beta', 'rm', '-f', 't-guest')
+    const later = await wherry(['migration', 'rollback', id, '--json'])
+    t.strictSame([later.exitCode, later.json.left], [0, []])
+    t.equal(await lab.beta.networks.inspect('t-net'), undefined)
+    await assertOnlyOn(t, lab, 'alpha', 't-orphan')
+  })
   await t.test('the target, after a copy was started: only when the user says so', async (t) => {
     t.teardown(() => clear(lab))
     await runCounter('t-orphan')

@@ -38,6 +38,20 @@ t.test('a second Ctrl-C leaves the migration for resume, in one JSON document', 
   await assertCounts(t, 'beta', 't-twice')
 })
 
+t.test('Ctrl-C after the commit: the move is brought to its end', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-late')
+  const words = ['migrate', 't-late', ...fromTo]
+  const command = new RunningCommand(words, stateDirectory(), { record: 'commit/commit', stops: true })
+  t.ok(await command.reached())
+  command.kill('SIGINT')
+  command.goOn()
+  const { exitCode, json } = await command.ended
+  t.equal(exitCode, 0, JSON.stringify(json))
+  await assertOnlyOn(t, lab, 'beta', 't-late')
+  await assertCounts(t, 'beta', 't-late')
+})
+
 for (const [what, ...words] of [
   ['stopped', 'stop'],
   ['removed', 'rm', '-f'],

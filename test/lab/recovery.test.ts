@@ -1,14 +1,16 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { agentImageReference } from '../../src/launch/image.ts'
 import { migrationsDirectory } from '../../src/migrate/journal.ts'
 import { stateDirectory } from '../../src/platform/directories.ts'
+import { run } from '../../src/platform/process.ts'
 import { RunningCommand } from '../faults/command.ts'
 import { assertCounts, assertOnlyOn, failed, fromTo, killedAt, runCounter } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
-import { migrate, wherry } from './harness/wherry.ts'
+import { type Ended, migrate, program, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -75,6 +77,42 @@ t.test('without its journal a dead migration is found by its lock, and rolled ba
       await assertOnlyOn(t, lab, 'alpha', 't-lost')
       await assertCounts(t, 'alpha', 't-lost')
       t.strictSame(await objectsOn(lab.beta), beta, 'nothing is left on the target')
+    })
+  }
+})
+
+t.test('without its journal a complete migration is found by its copies', async (t) => {
+  const engines = ['--from', 'wherry-alpha', '--to', 'wherry-beta']
+  for (const verb of ['rollback', 'finish']) {
+    await t.test(verb, async (t) => {
+      t.teardown(() => clear(lab))
+      const beta = await objectsOn(lab.beta)
+      await runCounter('t-known')
+      const { id } = await migrate(['t-known'])
+      await rm(join(migrationsDirectory(), id), { recursive: true })
+      const { json } = await wherry(['migration', 'list', 'wherry-alpha', 'wherry-beta', '--json'])
+      const pieces = json.pieces.filter(({ migration }: { migration: string }) => migration === id)
+      t.match(
+        pieces.filter(({ kind }: { kind: string }) => kind === 'container'),
+        [
+          { engine: 'wherry-beta', role: 'target', name: 't-known', state: 'running' },
+          { engine: 'wherry-alpha', role: 'source', name: 't-known', state: 'exited' },
+        ],
+      )
+      const unasked = await wherry(['migration', verb, id, ...engines, '--json'])
+      t.strictSame(failed(unasked), { exitCode: 3, code: 'not-confirmed' })
+      const written = await assertCounts(t, 'beta', 't-known')
+      const ended = await wherry(['migration', verb, 't-known', ...engines, '--yes', '--json'])
+      t.equal(ended.exitCode, 0, ended.stdout)
+      if (verb === 'finish') {
+        await assertOnlyOn(t, lab, 'beta', 't-known')
+        t.equal(await lab.alpha.containers.inspect('t-known'), undefined)
+        t.equal(await lab.alpha.volumes.inspect('t-known'), undefined)
+        return
+      }
+      await assertOnlyOn(t, lab, 'alpha', 't-known')
+      t.ok((await assertCounts(t, 'alpha', 't-known')) > written, 'with what was written on the target')
+      t.strictSame(await objectsOn(lab.beta), beta)
     })
   }
 })
@@ -167,3 +205,56 @@ t.test('what arrived before a crash is not sent again', async (t) => {
   await assertOnlyOn(t, lab, 'beta', 't-big')
   await assertCounts(t, 'beta', 't-big')
 })
+
+t.test('on a disk that is full the container comes back all the same', async (t) => {
+  for (const record of ['pre-copy/done', 'start/done']) {
+    await t.test(`killed after ${record}`, async (t) => {
+      t.teardown(() => clear(lab))
+      const beta = await objectsOn(lab.beta)
+      await runCounter('t-full')
+      const id = await killedAt(record, 't-full')
+      const journal = join(migrationsDirectory(), id, 'journal.jsonl')
+      const before = await readFile(journal, 'utf8')
+      const resumed = await onFullDisk('migration', 'resume', id, '--json')
+      t.strictSame(failed(resumed), { exitCode: 3, code: 'journal-not-writable' })
+      t.match(resumed.json.error.suggestions.join(), /WHERRY_STATE_DIR=.* resume .* --from wherry-alpha/)
+      const ended = await onFullDisk('migration', 'rollback', id, '--yes', '--json')
+      t.equal(ended.exitCode, 0, ended.stdout)
+      t.match(ended.json.warnings, [{ code: 'journal-not-written' }])
+      t.equal(await readFile(journal, 'utf8'), before, 'nothing could be written')
+      await assertOnlyOn(t, lab, 'alpha', 't-full')
+      await assertCounts(t, 'alpha', 't-full')
+      t.strictSame(await objectsOn(lab.beta), beta)
+      // When there is room again, repeating it does no harm.
+      t.equal((await wherry(['migration', 'rollback', id, '--yes', '--json'])).exitCode, 0)
+      await assertOnlyOn(t, lab, 'alpha', 't-full')
+      await assertCounts(t, 'alpha', 't-full')
+    })
+  }
+})
+
+t.test('where the journal cannot be written, another directory serves', async (t) => {
+  t.teardown(() => clear(lab))
+  await runCounter('t-apart')
+  const id = await killedAt('pre-copy/done', 't-apart')
+  const WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-lab-test-'))
+  t.teardown(() => rm(WHERRY_STATE_DIR, { recursive: true }))
+  const words = ['migration', 'resume', id, '--from', 'wherry-alpha', '--json']
+  const ended = await wherry(words, { WHERRY_STATE_DIR })
+  t.equal(ended.exitCode, 0, ended.stdout)
+  await assertOnlyOn(t, lab, 'beta', 't-apart')
+  await assertCounts(t, 'beta', 't-apart')
+})
+
+/** Runs wherry where no file can grow, as on a disk that is full. */
+async function onFullDisk(...words: string[]): Promise<Ended> {
+  // What the test's own loader writes, which it hands down, would fail too.
+  const limited = 'unset NODE_OPTIONS NODE_V8_COVERAGE; trap "" XFSZ; ulimit -f 0; exec "$@"'
+  const { exitCode, stdout, stderr } = await run(
+    'sh',
+    ['-c', limited, 'sh', process.execPath, program, ...words],
+    { timeoutMs: 120_000 },
+  )
+  if (!stdout) throw new Error(`it said nothing but: ${stderr}`)
+  return { exitCode, stdout, stderr, json: JSON.parse(stdout) }
+}

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { image } from './harness/configurations.ts'
@@ -24,6 +27,31 @@ t.test('a copy that was moved on is not brought back from where it was', async (
   t.strictSame(failed(forth), { exitCode: 3, code: 'nothing-to-resume' })
   t.notOk((await lab.alpha.containers.inspect('t-old'))?.State.Running)
   t.equal((await lab.alpha.containers.inspect('t-on'))?.State.Running, true)
+})
+
+t.test('a copy that was moved on from another machine is taken back only after that', async (t) => {
+  t.teardown(() => clear(lab))
+  const WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-lab-test-'))
+  t.teardown(() => rm(WHERRY_STATE_DIR, { recursive: true }))
+  await docker('alpha', 'run', '-d', '--name', 't-far', image, 'sleep', '1000')
+  const { id } = await migrate(['t-far'])
+  await docker('alpha', 'rename', 't-far', 't-old')
+  const on = ['migrate', 't-far', '--from', 'wherry-beta', '--to', 'wherry-alpha', '--json']
+  const second = await wherry(on, { WHERRY_STATE_DIR })
+  t.equal(second.exitCode, 0, second.stdout)
+  const back = await wherry(['migration', 'rollback', id, '--yes', '--discard', '--json'])
+  t.strictSame(failed(back), { exitCode: 3, code: 'moved-on' })
+  t.match(back.json.error.suggestions[0], `wherry migration rollback ${second.json.id} --from wherry-beta`)
+  t.notOk((await lab.alpha.containers.inspect('t-old'))?.State.Running)
+  const words = ['migration', 'rollback', second.json.id, '--yes', '--json']
+  const first = await wherry(words, { WHERRY_STATE_DIR })
+  t.equal(first.exitCode, 0, first.stdout)
+  const volumes = (await lab.beta.volumes.list()).filter(({ Name }) => Name.startsWith('wherry-'))
+  t.strictSame(volumes, [], 'the forwarding address went with it')
+  const then = await wherry(['migration', 'rollback', id, '--yes', '--json'])
+  t.equal(then.exitCode, 0, then.stdout)
+  t.equal((await lab.alpha.containers.inspect('t-old'))?.State.Running, true)
+  t.equal(await lab.beta.containers.inspect('t-far'), undefined)
 })
 
 t.test('a copy with --rm is not ended by a rollback that cannot take it back', async (t) => {
@@ -131,7 +159,8 @@ t.test('finish leaves a volume alone that was made anew under the name', async (
   await docker('alpha', 'rm', 't-anew')
   await docker('alpha', 'volume', 'rm', 't-anew')
   await docker('alpha', 'run', '--rm', '-v', 't-anew:/data', image, 'touch', '/data/precious')
-  const ended = await wherry(['migration', 'finish', id, '--yes', '--json'])
+  // There is nothing to ask about.
+  const ended = await wherry(['migration', 'finish', id, '--json'])
   t.equal(ended.exitCode, 0, ended.stdout)
   t.match(ended.json, { removed: { containers: [], volumes: [] }, kept: ['t-anew'] })
   t.ok(await lab.alpha.volumes.inspect('t-anew'))

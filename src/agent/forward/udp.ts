@@ -94,8 +94,12 @@ export class UdpForwarder {
     }
     const { socket } = conversation
     this.#conversations.set(key, conversation)
-    // Somebody who is not there is no reason to end: the kernel tells of it with every datagram that follows.
-    socket.on('error', (error) => this.#log(`udp: ${place(host, this.#target.port)}: ${error.message}`))
+    socket.on('error', (error) => {
+      this.#log(`udp: ${place(host, this.#target.port)}: ${error.message}`)
+      // Of somebody who is not there the kernel tells with every datagram that follows: no reason to end. But without a way to
+      // send, the client's next datagram must find another.
+      if (!conversation.isReady) this.#end(key)
+    })
     socket.on('message', (message) => {
       conversation.lastMs = performance.now()
       this.#listener.send(message, client.port, client.address)

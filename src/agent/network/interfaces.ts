@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs'
-import { constants } from 'node:os'
 import koffi from 'koffi'
-import { SystemCallError } from '../system.ts'
+import { check, failure, lastErrno } from '../system.ts'
 
 const libc = koffi.load(null)
 const socket = libc.func('socket', 'int', ['int', 'int', 'int'])
@@ -23,25 +22,20 @@ export function interfaceNames(): string[] {
   return readdirSync('/sys/class/net').filter((name) => name !== 'lo')
 }
 
-/** Sets an interface down, netdevice(7); fine where it has gone meanwhile. Needs NET_ADMIN. @throws SystemCallError */
+/** Sets an interface down, netdevice(7); fine if it has gone meanwhile. Needs NET_ADMIN. @throws SystemCallError */
 export function setDown(name: string): void {
-  const descriptor = socket(inet, datagram, 0)
-  if (descriptor < 0) throw new SystemCallError('socket', String(koffi.errno()))
+  const descriptor = check('socket', socket(inet, datagram, 0))
   try {
     const request = Buffer.alloc(requestBytes)
     request.write(name, 0, 15, 'latin1')
-    if (!control('SIOCGIFFLAGS', descriptor, getFlags, request)) return
-    request.writeUInt16LE(request.readUInt16LE(flagsAt) & ~isUp, flagsAt)
-    control('SIOCSIFFLAGS', descriptor, setFlags, request)
+    for (const call of [getFlags, setFlags]) {
+      if (ioctl(descriptor, call, request) < 0) {
+        if (lastErrno() === 'ENODEV') return
+        throw failure('ioctl')
+      }
+      request.writeUInt16LE(request.readUInt16LE(flagsAt) & ~isUp, flagsAt)
+    }
   } finally {
     close(descriptor)
   }
-}
-
-/** False where the interface is no longer there. */
-function control(name: string, descriptor: number, what: number, request: Buffer): boolean {
-  if (ioctl(descriptor, what, request) >= 0) return true
-  const errno = koffi.errno()
-  if (errno === constants.errno.ENODEV) return false
-  throw new SystemCallError(name, String(errno))
 }

@@ -26,6 +26,9 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
       ({ container, ports, hosts, proxyProtocol }) =>
         `  forwarder on ${source.engine} for ${container}: ${ports.map(describePort).join(', ')} → ${target.engine}${hosts[0] ? ` at ${hosts[0]}` : ''}${proxyProtocol ? `, with the PROXY protocol ${proxyProtocol}` : ''}`,
     ),
+    ...(plan.setAside ?? []).map(
+      (name) => `  forwarder for ${name} on ${target.engine}: set aside, as ${name} comes back`,
+    ),
     `  source: ${options.consistency === 'crash' ? 'frozen for the final round, then killed and' : 'stopped for the final round, then'} kept, fenced`,
   ]
   if (plan.warnings.length > 0) {

@@ -1,4 +1,5 @@
 import type { ChalkInstance } from 'chalk'
+import { dockerFor } from '../../migrate/checks/check.ts'
 import type { JournalRecord } from '../../migrate/journal.ts'
 import type { FinishResult } from '../../migrate/recovery/finish.ts'
 import type { Piece } from '../../migrate/recovery/pieces.ts'
@@ -8,28 +9,32 @@ import { describeForwarder } from './forwarders.ts'
 
 /** What a rollback did, for people. */
 export function describeRollback(
-  { message, left, totalSeconds }: RollbackResult,
+  { id, message, leftBecause, warnings, totalSeconds }: RollbackResult,
   colours: ChalkInstance,
 ): string {
   return [
     `${colours.green('✔')} ${message}`,
     `  total ${totalSeconds.toFixed(1)} s`,
-    ...(left.length > 0
-      ? [
-          `  ${colours.yellow('!')} Not taken away, because an engine did not answer: ${left.join(', ')}. Run it again later.`,
-        ]
-      : []),
+    ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
+    ...leftBecause.map(
+      ({ step, reason }) => `  ${colours.yellow('!')} not taken away ("${step}"): ${reason}`,
+    ),
+    ...(leftBecause.length > 0 ? [`  → when that is mended: wherry migration rollback ${id}`] : []),
   ].join('\n')
 }
 
 /** What `finish` removed. */
 export function describeFinish({ removed, kept, forwarders }: FinishResult, colours: ChalkInstance): string {
+  const isEmpty = removed.containers.length === 0 && removed.volumes.length === 0
+  const what = isEmpty
+    ? `nothing to remove from ${removed.engine}: the fenced copy is gone already`
+    : `removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`
   return [
-    `${colours.green('✔')} removed from ${removed.engine}: ${removed.containers.join(', ') || 'no container'}`,
+    `${colours.green('✔')} ${what}`,
     ...removed.volumes.map((name) => `  volume ${name}`),
     ...kept.map(
       (name) =>
-        `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or has made it anew`,
+        `  ${colours.yellow('!')} volume ${name} stays: another container uses it, or it may have been made anew. If nobody needs it: ${dockerFor(removed.engine)} volume rm ${name}`,
     ),
     ...forwarders.flatMap((forwarder) => [
       ...describeForwarder(forwarder),
@@ -53,10 +58,23 @@ export function describeMigrations(
       if (migration === id)
         lines.push(`  ${engine}: ${kind} ${name} (${[role, state].filter(Boolean).join(', ')})`)
     }
-    const lock = pieces.find(({ migration, role }) => migration === id && role === 'lock')
-    if (!known && lock) lines.push(`  → wherry migration rollback ${id} --from ${lock.engine}`)
+    if (!known) lines.push(...whatCanFollow(id, pieces))
   }
   return lines.join('\n')
+}
+
+/** Without a journal, what an engine's lock says that can be done, or the copies of a complete migration. */
+function whatCanFollow(id: string, pieces: readonly Piece[]): string[] {
+  const engineWith = (wanted: string) =>
+    pieces.find(({ migration, role }) => migration === id && role === wanted)?.engine
+  const locked = engineWith('lock')
+  if (locked) return [`  → wherry migration rollback ${id} --from ${locked}`]
+  const [source, target] = [engineWith('source'), engineWith('target')]
+  if (!target) return []
+  if (!source)
+    return ['  → name the engine that it came from too: the copy that stayed there is not on these']
+  const engines = `--from ${source} --to ${target}`
+  return [`  → wherry migration finish ${id} ${engines}`, `  → wherry migration rollback ${id} ${engines}`]
 }
 
 /** One migration with its journal. */

@@ -21,7 +21,7 @@ export default class MigrationFinish extends BaseCommand {
 
   async run(): Promise<FinishResult> {
     const { args, flags } = await this.parse(MigrationFinish)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { report, interrupted: signal } = this
     const confirm = async ({ engine, containers, volumes }: Removal) => {
       const what = [...containers, ...volumes.map((name) => `volume ${name}`)].join(', ')
@@ -30,7 +30,10 @@ export default class MigrationFinish extends BaseCommand {
     const result = await this.interruptible(
       () =>
         withEngines(content, flags, (engines) => finish({ ...engines, content, report, signal, confirm })),
-      () => content.plan.id,
+      {
+        migration: () => content.plan.id,
+        whatFollows: () => 'stopping, unless something has been removed already: that is brought to its end.',
+      },
     )
     this.endProgress()
     this.log(describeFinish(result, this.colours))

@@ -2,7 +2,8 @@ import { Args } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { describeMigrations } from '../../cli/present/recovery.ts'
 import { connectEngine } from '../../engine/connect.ts'
-import { findPieces, type Piece } from '../../migrate/recovery/pieces.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { findAllPieces, type Piece } from '../../migrate/recovery/pieces.ts'
 import { type MigrationSummary, summaries } from '../../migrate/recovery/summary.ts'
 
 export default class MigrationList extends BaseCommand {
@@ -21,12 +22,14 @@ export default class MigrationList extends BaseCommand {
   async run(): Promise<{ migrations: MigrationSummary[]; pieces: Piece[] }> {
     const { argv } = await this.parse(MigrationList)
     const migrations = await summaries()
-    const pieces: Piece[] = []
-    for (const name of argv as string[]) {
-      await using engine = await connectEngine(name)
-      pieces.push(...(await findPieces(engine)).pieces)
+    const engines: Engine[] = []
+    try {
+      for (const name of argv as string[]) engines.push(await connectEngine(name))
+      const pieces = await findAllPieces(engines)
+      this.log(describeMigrations(migrations, pieces, this.colours))
+      return { migrations, pieces }
+    } finally {
+      for (const engine of engines) await engine.close()
     }
-    this.log(describeMigrations(migrations, pieces, this.colours))
-    return { migrations, pieces }
   }
 }

@@ -1,10 +1,13 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
+import { whatFollowsInMove } from '../../cli/interruption.ts'
 import { engineNameFlags, migrationArg } from '../../cli/migration-flags.ts'
 import { describeResult } from '../../cli/present/result.ts'
 import { findMigration, withEnginesForResume } from '../../migrate/recovery/engines.ts'
 import { resume } from '../../migrate/recovery/resume.ts'
 import type { MigrateResult } from '../../migrate/result.ts'
+import type { BegunMove } from '../../migrate/run.ts'
+import { stateOf } from '../../migrate/state.ts'
 
 export default class MigrationResume extends BaseCommand {
   static override summary = 'Go on with a migration that ended half-way.'
@@ -24,14 +27,18 @@ export default class MigrationResume extends BaseCommand {
 
   async run(): Promise<MigrateResult> {
     const { args, flags } = await this.parse(MigrationResume)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { report, interrupted: signal } = this
+    let begun: BegunMove = { plan: content.plan, state: stateOf(content.records) }
+    const onBegin = (move: BegunMove) => {
+      begun = move
+    }
     const result = await this.interruptible(
       () =>
         withEnginesForResume(content, flags, flags['source-is-down'], (engines) =>
-          resume({ ...engines, content, report, signal }),
+          resume({ ...engines, content, report, signal, onBegin }),
         ),
-      () => content.plan.id,
+      { migration: () => content.plan.id, whatFollows: () => whatFollowsInMove(begun) },
     )
     this.endProgress()
     this.log(describeResult(result, this.colours))

@@ -33,7 +33,7 @@ export default class MigrationRollback extends BaseCommand {
 
   async run(): Promise<RollbackResult> {
     const { args, flags } = await this.parse(MigrationRollback)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const { plan } = content
     const { committed } = stateOf(content.records)
     const loses = flags.discard ? ' What it wrote there is LOST.' : ' What it wrote there is carried back.'
@@ -51,7 +51,11 @@ export default class MigrationRollback extends BaseCommand {
         withEnginesForRollback(content, flags, request.targetIsDown, (engines) =>
           rollBackMigration({ ...engines, ...request }),
         ),
-      () => plan.id,
+      {
+        migration: () => plan.id,
+        whatFollows: () =>
+          `the rollback goes on to its end, for half-way nothing may run. Once more leaves it as it is, for: wherry migration rollback ${plan.id}`,
+      },
     )
     this.endProgress()
     this.log(describeRollback(result, this.colours))

@@ -12,11 +12,11 @@ export default class MigrationShow extends BaseCommand {
     '<%= config.bin %> <%= command.id %> db --json',
   ]
   static override args = { migration: migrationArg }
-  static override flags = { from: engineNameFlags.from }
+  static override flags = engineNameFlags
 
   async run(): Promise<MigrationSummary & { records: JournalRecord[] }> {
     const { args, flags } = await this.parse(MigrationShow)
-    const content = await findMigration(args.migration, flags.from)
+    const content = await findMigration(args.migration, flags)
     const summary = summaryOf(content)
     this.log(describeMigration(summary, content.records, this.colours))
     return { ...summary, records: content.records }

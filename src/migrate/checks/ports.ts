@@ -1,3 +1,4 @@
+import { isForwarderFor } from '../../network/forwarders.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, findings } from './check.ts'
 
@@ -24,7 +25,7 @@ export const checkPorts: Check = (facts) => {
             `Which of the host ports ${HostPort} ${name}'s ${port} gets is chosen by the engine.`,
           )
         }
-        const holders = ports.map((number) => holderOf(facts, protocol, number, HostIp))
+        const holders = ports.map((number) => holderOf(facts, name, protocol, number, HostIp))
         const holder = holders[0]
         // Of a range the engine takes the first free port.
         if (holder && holders.every(Boolean)) {
@@ -60,19 +61,22 @@ function checkHostAddress(
   )
 }
 
-/** Who holds a port on the target: a container's name or "a process of the host". */
+/** Who holds a port on the target: a container's name or "a process of the host". The container's own forwarder makes room. */
 function holderOf(
   { targetContainers, targetHost }: Facts,
+  container: string,
   protocol: string,
   port: number,
   address: string,
 ): string | undefined {
-  for (const { Ports, Names, State } of targetContainers) {
+  for (const other of targetContainers) {
+    const { Ports, Names, State } = other
     if (State !== 'running' && State !== 'paused') continue
     const clash = Ports.some(
       ({ PublicPort, Type, IP = '' }) =>
         PublicPort === port && Type === protocol && (isWildcard(IP) || isWildcard(address) || IP === address),
     )
+    if (clash && isForwarderFor(container, other)) return undefined
     if (clash) return `container ${Names[0]?.replace(/^\//, '')}`
   }
   const listener = targetHost?.listeningPorts.find(

@@ -2,9 +2,10 @@ import { absentEngine, connectEngine } from '../../engine/connect.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { findLocks } from '../../launch/lock.ts'
 import { EngineUnreachableError, RefusedError } from '../../model/errors.ts'
+import { dockerFor } from '../checks/check.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
 import { isComplete, stateOf } from '../state.ts'
-import { contentOfLock } from './rollback.ts'
+import { contentOfLock, findByCopy } from './from-labels.ts'
 
 /** The two engines of a migration. */
 export interface Engines {
@@ -93,10 +94,10 @@ export async function withEnginesForRollback<T>(
 
 /**
  * Finds a migration by its id, the beginning of one, or the name of a container: then the newest that moved it. One whose
- * journal is not here is found by its lock on the engine `from`.
+ * journal is not here is found by its lock on the engine `from`, and when it is complete by its copy on the engine `to`.
  * @throws RefusedError `unknown-migration`.
  */
-export async function findMigration(word: string, from?: string): Promise<JournalContent> {
+export async function findMigration(word: string, names: EngineNames = {}): Promise<JournalContent> {
   const ids = await listMigrations()
   const byId = ids.includes(word) ? [word] : ids.filter((id) => id.startsWith(word))
   if (byId.length > 1) {
@@ -105,10 +106,12 @@ export async function findMigration(word: string, from?: string): Promise<Journa
       `${byId.length} migrations begin with ${word}: ${byId.join(', ')}.`,
     )
   }
-  if (byId[0]) return (await readJournal(byId[0])) ?? (await findOnEngine(word, from)) ?? unknown(word)
+  const [id] = byId
+  if (id) return (await readJournal(id)) ?? (await findOnEngines(id, names)) ?? unknown(id, names)
   // An engine that is named knows better what its container is in than old journals do.
-  const onEngine = from === undefined ? undefined : await findOnEngine(word, from)
-  return onEngine ?? (await newestOf(word, ids)) ?? (await findOnEngine(word, from)) ?? unknown(word)
+  const isNamed = names.from !== undefined || names.to !== undefined
+  const onEngine = isNamed ? await findOnEngines(word, names) : undefined
+  return onEngine ?? (await newestOf(word, ids)) ?? (await findOnEngines(word, names)) ?? unknown(word, names)
 }
 
 async function newestOf(container: string, ids: readonly string[]): Promise<JournalContent | undefined> {
@@ -119,23 +122,42 @@ async function newestOf(container: string, ids: readonly string[]): Promise<Jour
   return undefined
 }
 
-async function findOnEngine(word: string, from: string | undefined): Promise<JournalContent | undefined> {
-  await using engine = await connectEngine(from).catch((error) => {
-    if (from !== undefined) throw error
+/** A lock says that something is under way; without one, the copy on the target says what is complete. */
+async function findOnEngines(word: string, { from, to }: EngineNames): Promise<JournalContent | undefined> {
+  const byLock =
+    to !== undefined && from === undefined
+      ? undefined
+      : await onEngine(from, (engine) => findByLock(engine, word))
+  if (byLock || (from !== undefined && to === undefined)) return byLock
+  return onEngine(to, (engine) => findByCopy(engine, word))
+}
+
+/** Looks at an engine. Without a name at the current one, if it answers. */
+async function onEngine<T>(
+  name: string | undefined,
+  look: (engine: Engine) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  await using engine = await connectEngine(name).catch((error) => {
+    if (name !== undefined) throw error
     return absentEngine('default', '', error)
   })
-  if (engine.isAbsent) return undefined
+  return engine.isAbsent ? undefined : await look(engine)
+}
+
+async function findByLock(engine: Engine, word: string): Promise<JournalContent | undefined> {
   const lock = (await findLocks(engine)).find(
     ({ migration, container }) => migration === word || container.name === word,
   )
   return lock && ((await readJournal(lock.migration)) ?? contentOfLock(lock))
 }
 
-function unknown(word: string): never {
+function unknown(word: string, { from = 'SOURCE' }: EngineNames): never {
   throw new RefusedError('unknown-migration', `No migration "${word}" is known here.`, {
     suggestions: [
       'See what there is: wherry migration list',
-      'Where its journal is gone, name the engine that the container was on: --from ENGINE',
+      'Where its journal is gone, name both engines: --from ENGINE that the container was on, --to ENGINE that it went to',
+      'To find its pieces on them: wherry migration list ENGINE ENGINE',
+      `Where they know nothing of it, the copy that stayed is an ordinary stopped container. When it runs nowhere else: ${dockerFor(from)} start NAME`,
     ],
     data: { migration: word },
   })

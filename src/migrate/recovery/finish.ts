@@ -4,14 +4,16 @@ import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
-import { type Forwarder, forwardersOn } from '../../network/forwarders.ts'
+import { type Forwarder, forwardersOn, removeForwarders } from '../../network/forwarders.ts'
 import { targetCopies } from '../carry-back.ts'
+import { dockerFor } from '../checks/check.ts'
 import { withJournal } from '../complete.ts'
-import { Journal, type JournalContent } from '../journal.ts'
+import type { JournalContent } from '../journal.ts'
 import { takeOver } from '../locking.ts'
-import { newRun, type Run } from '../run.ts'
-import { stateOf } from '../state.ts'
+import { newRun, note, type Run } from '../run.ts'
+import { isComplete, stateOf } from '../state.ts'
 import { assertNotMovedOn } from './moved-on.ts'
+import { openJournal } from './open-journal.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface FinishRequest {
@@ -53,8 +55,14 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
   assertCompleted(plan.id, state)
   assertSameEngines(plan, source, target)
   const run = newRun({ ...request, plan, locks: [], state })
-  await assertTargetCopies(run, content)
-  await confirm(await removalOf(run))
+  const planned = await removalOf(run)
+  const isEmpty = planned.containers.length === 0 && planned.volumes.length === 0
+  // Somebody removed the fenced copy already: there is nothing to lose, and nothing to ask.
+  if (!isEmpty) {
+    await assertTargetCopies(run, content)
+    if (!isComplete(state)) await assertCopiesRun(run)
+    await confirm(planned)
+  }
   if (request.signal.aborted) {
     throw new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing was removed.')
   }
@@ -62,14 +70,17 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
   const locks = await takeOver(source, plan)
   return withJournal(
     { ...run, locks },
-    () => Journal.reopen(plan.id, 'finish'),
+    'finish',
+    () => openJournal(content, 'finish'),
     async (journal) => {
       // Again, with the lock: the answer may have taken a while.
-      await assertTargetCopies(run)
-      const removal = await removalOf(run)
+      if (!isEmpty) await assertTargetCopies(run)
+      const removal = isEmpty ? planned : await removalOf(run)
       await journal.append({ type: 'intent', step: 'finish' })
       const result = await remove(plan, source, removal)
-      await journal.append({ type: 'end', status: 'finished' })
+      for (const container of plan.setAside ?? []) await removeForwarders(target, { container })
+      // What is removed is removed, also where that cannot be written down.
+      await note(run, journal, { type: 'end', status: 'finished' })
       return result
     },
   )
@@ -97,6 +108,28 @@ async function assertTargetCopies(run: Run, content?: JournalContent): Promise<v
     {
       suggestions: [`To run it there again: wherry migration rollback ${run.plan.id} --discard`],
       data: { migration: run.plan.id },
+    },
+  )
+}
+
+/**
+ * Without the journal nothing says that everything had arrived; but the copies are started only then.
+ * @throws RefusedError `copy-at-rest`
+ */
+async function assertCopiesRun(run: Run): Promise<void> {
+  const { plan, source, target } = run
+  const resting = (await targetCopies(run)).filter(({ State }) => !State.Running || State.Paused)
+  if (resting.length === 0) return
+  const names = resting.map(({ Name }) => Name.slice(1)).join(', ')
+  throw new RefusedError(
+    'copy-at-rest',
+    `${names} does not run on ${target.name}, and there is no journal that says whether everything had arrived there.`,
+    {
+      suggestions: [
+        `To go back: wherry migration rollback ${plan.id} --from ${source.name} --to ${target.name}`,
+        `If everything is on ${target.name}, remove the fenced copy: ${dockerFor(source.name)} rm ${names}`,
+      ],
+      data: { migration: plan.id },
     },
   )
 }

@@ -8,8 +8,9 @@ import { everStarted, targetCopies } from '../carry-back.ts'
 import { readJournal } from '../journal.ts'
 import { planIn } from '../plan-label.ts'
 import { newRun } from '../run.ts'
+import { contentOfLock } from './from-labels.ts'
 import { findPieces, type Piece } from './pieces.ts'
-import { contentOfLock, rollBackMigration } from './rollback.ts'
+import { rollBackMigration } from './rollback.ts'
 import { summaryOf } from './summary.ts'
 
 /** What a migration that nobody works on left on engines. */

@@ -2,6 +2,8 @@ import { findLock, lockedError } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
 import { migrationLabel } from '../../model/plan.ts'
 import { targetCopies } from '../carry-back.ts'
+import { dockerFor } from '../checks/check.ts'
+import { findForwarding } from '../forwarding.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
 import type { Run } from '../run.ts'
 import { stateOf } from '../state.ts'
@@ -18,8 +20,9 @@ export async function assertNotMovedOn(run: Run, content: JournalContent): Promi
     const lock = await findLock(target, Id)
     if (lock && lock.migration !== plan.id) throw lockedError(target, lock)
   }
-  const later = await laterMigration(content, [...copies.map(({ Id }) => Id), ...recordedCopies(content)])
-  if (!later) return
+  const ids = [...copies.map(({ Id }) => Id), ...recordedCopies(content)]
+  const later = await laterMigration(content, ids)
+  if (!later) return assertNoForwarding(run, ids)
   const { plan: next } = later
   const names = next.containers.map(({ name }) => name).join(', ')
   const isFinished = stateOf(later.records).status === 'finished'
@@ -33,6 +36,26 @@ export async function assertNotMovedOn(run: Run, content: JournalContent): Promi
           : `Take that one back first: wherry migration rollback ${next.id}`,
       ],
       data: { migration: plan.id, later: next.id },
+    },
+  )
+}
+
+/** The same by what the target knows: the later migration may have been made from another machine. */
+async function assertNoForwarding({ plan, target }: Run, ids: readonly string[]): Promise<void> {
+  const forwarding = target.isAbsent ? undefined : await findForwarding(target, ids)
+  if (!forwarding || forwarding.migration === plan.id) return
+  const { migration, engine, volume } = forwarding
+  const names = plan.containers.map(({ name }) => name).join(', ')
+  throw new RefusedError(
+    'moved-on',
+    `${names} was moved on from ${target.name} to ${engine} by migration ${migration}, from another machine: what migration ${plan.id} left is older.`,
+    {
+      suggestions: [
+        `Take that one back first: wherry migration rollback ${migration} --from ${target.name} --to ${engine}`,
+        `Or move it from there: wherry migrate ${names} --from ${engine} --to ${plan.source.engine}`,
+        `Only if you are sure that no copy is left on ${engine}, forget it: ${dockerFor(target.name)} volume rm ${volume}`,
+      ],
+      data: { migration: plan.id, later: migration },
     },
   )
 }

@@ -7,3 +7,11 @@ export async function openJournal({ plan, records }: JournalContent, command: st
   for (const { at: _, ...record } of records) await journal.append(record)
   return journal
 }
+
+/**
+ * The same for a rollback: on a disk that is full the container must be able to come back too. What was begun is known from the
+ * engines, and the lock there holds the plan for whoever has to repeat it.
+ */
+export async function openJournalOrNone(content: JournalContent, command: string): Promise<Journal> {
+  return openJournal(content, command).catch((error) => Journal.unwritable(error))
+}

@@ -6,9 +6,10 @@ import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { complete, withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
+import { isWhole } from '../plan-label.ts'
 import type { MigrateResult } from '../result.ts'
 import { goneFromSource } from '../rollback.ts'
-import { newRun, type Run } from '../run.ts'
+import { type BegunMove, newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { restorePolicies } from '../steps/finish.ts'
 import { startTarget } from '../steps/start.ts'
@@ -23,6 +24,8 @@ export interface ResumeRequest {
   target: Engine
   report: Report
   signal: AbortSignal
+  /** Given the migration when it is gone on with. */
+  onBegin?: (begun: BegunMove) => void
 }
 
 /**
@@ -37,14 +40,17 @@ export async function resume(request: ResumeRequest): Promise<MigrateResult> {
   const state = stateOf(records)
   assertCanResume(plan, state)
   await assertSomethingLeft(plan, state, source)
+  assertWhole(plan, state)
   assertSameEngines(plan, source.isAbsent ? undefined : source, target)
   const looking = newRun({ ...request, plan, locks: [], state, isResumed: true })
   await assertNotMovedOn(looking, content)
   const run: Run = { ...looking, locks: source.isAbsent ? [] : await lockBothSides(looking) }
   return withJournal(
     run,
+    'resume',
     () => openJournal(content, 'resume'),
     async (journal) => {
+      request.onBegin?.(run)
       return complete(run, journal, startedAtMs, await firstStepLeft(run))
     },
   )
@@ -76,6 +82,14 @@ function assertCanResume({ id }: Plan, { status, rollingBack, committed }: Migra
       suggestions: [`Bring that to its end: wherry migration rollback ${id}`],
     })
   }
+}
+
+/** From a copy's labels only the way back is known: nothing can be created from it. */
+function assertWhole(plan: Plan, { committed }: MigrationState): void {
+  if (committed || isWhole(plan)) return
+  throw new RefusedError('plan-incomplete', `Of migration ${plan.id} only the way back is known.`, {
+    suggestions: [`Put the source back: wherry migration rollback ${plan.id}`],
+  })
 }
 
 /** A complete migration has nothing left to do, unless it ended between its last step and giving up its lock. */

@@ -1,18 +1,18 @@
 import type { Engine } from '../../engine/engine.ts'
-import { type FoundLock, findLocks } from '../../launch/lock.ts'
+import { findLocks } from '../../launch/lock.ts'
 import { RefusedError } from '../../model/errors.ts'
+import type { Warning } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { everStarted, targetCopies } from '../carry-back.ts'
 import { withJournal } from '../complete.ts'
 import type { JournalContent } from '../journal.ts'
-import { planIn } from '../plan-label.ts'
 import { stepsOf } from '../procedure.ts'
 import { rollBack } from '../rollback.ts'
-import { newRun, type Run } from '../run.ts'
+import { type LeftOver, newRun, type Run } from '../run.ts'
 import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
-import { startForwarders } from '../steps/forward.ts'
+import { setForwardersAside, startForwarders } from '../steps/forward.ts'
 import { placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
@@ -21,7 +21,7 @@ import { stretchNetworks } from '../steps/stretch.ts'
 import { createVolumes } from '../steps/volumes.ts'
 import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
-import { openJournal } from './open-journal.ts'
+import { openJournalOrNone } from './open-journal.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface RollbackRequest {
@@ -42,9 +42,11 @@ export interface RollbackResult {
   id: string
   status: 'rolled-back'
   containers: { name: string; engine: string; id: string }[]
-  /** What could not be removed from an engine that did not answer. */
+  /** The steps that could not be undone. */
   left: string[]
+  leftBecause: LeftOver[]
   message: string
+  warnings: Warning[]
   totalSeconds: number
 }
 
@@ -67,7 +69,8 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   const run: Run = { ...looking, locks: await lockBothSides(looking), gaveUpWaiting: target.isAbsent }
   return withJournal(
     run,
-    () => openJournal(content, 'rollback'),
+    'rollback',
+    () => openJournalOrNone(content, 'rollback'),
     async (journal) => {
       const steps = stepsOf(plan).map((step) =>
         targetIsDown && step.name === 'start' ? { ...step, isVital: false } : step,
@@ -81,20 +84,14 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
           engine: source.name,
           id: sourceId,
         })),
-        left,
+        left: left.map(({ step }) => step),
+        leftBecause: left,
         message: where,
+        warnings: run.unwritten ? [run.unwritten] : [],
         totalSeconds: Math.round(performance.now() - startedAtMs) / 1000,
       }
     },
   )
-}
-
-/** What a lock tells when the journal is gone: the plan. Every step may have been begun; the engines show which. */
-export function contentOfLock({ labels }: FoundLock): JournalContent | undefined {
-  const plan = planIn(labels)
-  if (!plan) return undefined
-  const at = new Date().toISOString()
-  return { plan, records: stepsOf(plan).map(({ name }) => ({ at, type: 'intent', step: name })) }
 }
 
 function assertCanRollBack(id: string, { status, left }: MigrationState, isLocked: boolean): void {
@@ -127,7 +124,8 @@ async function look(run: Run): Promise<void> {
       state.begun.add(name)
     // Where a copy has run, the source had been brought to rest before.
     if ((await targetCopies(run)).some(everStarted))
-      for (const { name } of [fence, bringToRest, startForwarders, startTarget]) state.begun.add(name)
+      for (const { name } of [fence, bringToRest, startForwarders, setForwardersAside, startTarget])
+        state.begun.add(name)
   }
   for (const { sourceId, restartPolicy } of plan.containers) {
     const now = await source.containers.inspect(sourceId)

@@ -2,6 +2,7 @@ import type { EndpointRequest } from '../../engine/containers.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
 import { letsChoose } from '../../network/addresses.ts'
+import { wayBackLabels } from '../plan-label.ts'
 import type { Run, Step } from '../run.ts'
 
 /**
@@ -14,11 +15,14 @@ export const createContainers: Step = {
     const { plan, target } = run
     const ids: Record<string, string> = {}
     const fixed = await networksWithoutChoice(run)
+    const wayBack = wayBackLabels(plan)
     for (const { name, request, connections } of plan.containers) {
       const there = await target.containers.inspect(name)
       const isOurs = there?.Config.Labels?.[migrationLabel] === plan.id
       ids[name] =
-        there && isOurs ? there.Id : await target.containers.create(name, withoutChoice(request, fixed))
+        there && isOurs
+          ? there.Id
+          : await target.containers.create(name, withLabels(withoutChoice(request, fixed), wayBack))
       for (const { network, endpoint } of connections) {
         if (isOurs && there?.NetworkSettings.Networks[network]) continue
         const asked = fixed.includes(network) ? { ...endpoint, IPAMConfig: {} } : endpoint
@@ -29,8 +33,8 @@ export const createContainers: Step = {
   },
   async undo({ plan, target }) {
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
-    for (const { Id } of await target.containers.list({ labels })) {
-      await target.containers.remove(Id, { volumes: true })
+    for (const { Id, Names } of await target.containers.list({ labels })) {
+      await target.containers.remove(Id, { volumes: true, name: Names[0]?.slice(1) ?? Id })
     }
   },
 }
@@ -58,4 +62,11 @@ function withoutChoice(
     networks.includes(network) ? { ...endpoint, IPAMConfig: {} } : endpoint,
   ])
   return { ...request, NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } }
+}
+
+function withLabels(
+  request: Record<string, unknown>,
+  labels: Record<string, string>,
+): Record<string, unknown> {
+  return { ...request, Labels: { ...(request.Labels as object), ...labels } }
 }

@@ -1,7 +1,13 @@
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, messageOf, WherryError } from '../../model/errors.ts'
 import type { ForwardPlan } from '../../model/plan.ts'
-import { checkReach, removeForwarders, startForwarder } from '../../network/forwarders.ts'
+import {
+  checkReach,
+  putForwarderBack,
+  removeForwarders,
+  setForwarderAside,
+  startForwarder,
+} from '../../network/forwarders.ts'
 import { withActualPorts } from '../forwards.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -46,6 +52,21 @@ export const checkForwarders: Step = {
   },
   isVital: true,
   undo: (run) => startForwarders.undo?.(run) ?? Promise.resolve(),
+}
+
+/**
+ * Frees the ports of containers that come back to an engine whose forwarder has them. It stays there, stopped, for a rollback
+ * to put back.
+ */
+export const setForwardersAside: Step = {
+  name: 'set-aside',
+  async do({ plan, target }) {
+    for (const name of plan.setAside ?? []) await setForwarderAside(target, name)
+    return undefined
+  },
+  async undo({ plan, target }) {
+    for (const name of plan.setAside ?? []) await putForwarderBack(target, name)
+  },
 }
 
 async function start({ plan, source, target, report }: Run, forward: ForwardPlan): Promise<string> {

@@ -16,7 +16,7 @@ export const createNetworks: Step = {
   },
   async undo({ plan, target }) {
     for (const network of await target.networks.list()) {
-      if (network.Labels?.[migrationLabel] === plan.id) await target.networks.remove(network.Id)
+      if (network.Labels?.[migrationLabel] === plan.id) await target.networks.remove(network.Id, network.Name)
     }
   },
 }

@@ -2,14 +2,16 @@ import type { Engine } from '../../engine/engine.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import type { ContainerPlan, Plan } from '../../model/plan.ts'
 import { announce } from '../announce.ts'
+import { leaveForwarding, removeForwarding } from '../forwarding.ts'
 import type { Run, Step } from '../run.ts'
 import { releaseSource, whileTakingOver } from './ghosts.ts'
 import { assertNotShared } from './sharing.ts'
 
-/** Makes sure that the source copies cannot come back by themselves: no restart policy from here on. */
+/** Makes sure that the source copies cannot come back: no restart policy from here on, nor an earlier migration's rollback. */
 export const fence: Step = {
   name: 'fence',
   async do({ plan, source }) {
+    await leaveForwarding(plan, source)
     for (const { sourceId, manifest } of plan.containers) {
       // Engines refuse to update a container with --rm; it has no restart policy anyway.
       if (!manifest.hostConfig.AutoRemove) {
@@ -26,6 +28,7 @@ export const fence: Step = {
     }
     // An engine that was restarted meanwhile has not started what was fenced.
     await startAgain(run)
+    await removeForwarding(run.plan, source)
   },
 }
 

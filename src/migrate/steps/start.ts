@@ -30,8 +30,8 @@ export const startTarget: Step = {
     await removeAgentsOn(target, plan)
     const labels = [`${migrationLabel}=${plan.id}`, `${roleLabel}=target`]
     // Not stopped but removed: a start that is still on its way then finds nothing to start.
-    for (const { Id } of (await target.containers.list({ labels })).toReversed()) {
-      await target.containers.remove(Id, { volumes: true })
+    for (const { Id, Names } of (await target.containers.list({ labels })).toReversed()) {
+      await target.containers.remove(Id, { volumes: true, name: Names[0]?.slice(1) ?? Id })
     }
     await removePlugs(target, [`${migrationLabel}=${plan.id}`])
     await comeBack(run)

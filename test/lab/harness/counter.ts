@@ -33,9 +33,10 @@ export async function runCounter(name: string, ...flags: string[]): Promise<void
   await sleep(500)
 }
 
-/** Ends wherry by SIGKILL right after a record of its journal, written as STEP/TYPE. Gives the migration's id. */
+/** Ends wherry by SIGKILL right after a record of its journal, written as STEP/TYPE. Gives the migration's id. From alpha to beta, unless flags say otherwise. */
 export async function killedAt(record: string, name: string, ...flags: string[]): Promise<string> {
-  const command = new RunningCommand(['migrate', name, ...fromTo, ...flags], stateDirectory(), {
+  const engines = flags.includes('--to') ? [] : fromTo
+  const command = new RunningCommand(['migrate', name, ...engines, ...flags], stateDirectory(), {
     record,
     stops: true,
   })

@@ -5,10 +5,11 @@ import t from 'tap'
 import type { Engine } from '../../../src/engine/engine.ts'
 import type { Lock } from '../../../src/launch/lock.ts'
 import { execute } from '../../../src/migrate/executor.ts'
-import { Journal, readJournal } from '../../../src/migrate/journal.ts'
+import { Journal, type NewRecord, readJournal } from '../../../src/migrate/journal.ts'
 import { newRun, type Step } from '../../../src/migrate/run.ts'
 import { NotVerifiedError, WherryError } from '../../../src/model/errors.ts'
 import { type Plan, planVersion } from '../../../src/model/plan.ts'
+import type { ProgressEvent, Report } from '../../../src/model/progress.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 let number = 0
@@ -31,13 +32,30 @@ function steps(log: string[], { fails = '', sticks = '', error = new Error('it b
   }))
 }
 
-async function executed(list: Step[], signal = new AbortController().signal, locks: Lock[] = []) {
-  const plan = { id: `m${++number}`, version: planVersion, containers: [{ name: 'db' }] } as unknown as Plan
+async function executed(
+  list: Step[],
+  signal = new AbortController().signal,
+  locks: Lock[] = [],
+  report: Report = () => {},
+  fullAt = '',
+) {
+  const plan = {
+    id: `m${++number}`,
+    version: planVersion,
+    target: { engine: 'b' },
+    containers: [{ name: 'db' }],
+  } as unknown as Plan
   const inspect = async () => ({ State: { Running: true } })
   const engine = (name: string) => ({ name, containers: { inspect } }) as unknown as Engine
-  const run = newRun({ plan, source: engine('a'), target: engine('b'), report: () => {}, signal, locks })
+  const run = newRun({ plan, source: engine('a'), target: engine('b'), report, signal, locks })
   const journal = await Journal.create(plan)
-  const error = await execute(list, run, journal).then(
+  let isFull = false
+  const append = async (entry: NewRecord) => {
+    isFull ||= 'step' in entry && entry.step === fullAt
+    if (isFull) throw new Error('the disk is full')
+    await journal.append(entry)
+  }
+  const error = await execute(list, run, { append } as Journal).then(
     () => undefined,
     (thrown: WherryError) => thrown,
   )
@@ -115,6 +133,29 @@ t.test('nothing is undone after the commit point', async (t) => {
   t.match(error?.message, /committed and the target runs/)
 })
 
+t.test(
+  'a disk that is full keeps nothing from its end after the commit, and is a rollback before',
+  async (t) => {
+    for (const [when, expected] of [
+      ['after', ['do commit', 'do after']],
+      ['three', ['do two', 'undo two', 'undo one']],
+    ] as const) {
+      const log: string[] = []
+      const said: ProgressEvent[] = []
+      const { error } = await executed(steps(log), undefined, [], (event) => said.push(event), when)
+      t.match(log.slice(-expected.length), expected)
+      const warnings = said.filter(({ type }) => type === 'warning')
+      t.match(warnings, [{ code: 'journal-not-written' }])
+      t.equal(warnings.length, 1)
+      if (when === 'after') t.equal(error, undefined)
+      else {
+        t.match(error, { code: 'journal-not-writable', exitCode: 4, message: /journal.*disk is full/ })
+        t.match(error?.suggestions.join(), /WHERRY_STATE_DIR=.*"wherry migration list" will not show it/)
+      }
+    }
+  },
+)
+
 t.test('an interruption rolls back, with the exit code that shells know', async (t) => {
   const log: string[] = []
   const control = new AbortController()
@@ -132,11 +173,39 @@ t.test('an interruption rolls back, with the exit code that shells know', async 
   t.equal(error?.exitCode, 130)
 })
 
+t.test('a signal that comes when the target serves already is said to have come too late', async (t) => {
+  const log: string[] = []
+  const said: ProgressEvent[] = []
+  const control = new AbortController()
+  const list = steps(log)
+  const third = list[2] as Step
+  list[2] = {
+    ...third,
+    do: async (run) => {
+      control.abort()
+      return third.do(run)
+    },
+  }
+  const { error } = await executed(list, control.signal, [], (event) => said.push(event))
+  t.equal(error, undefined)
+  t.strictSame(log.slice(-2), ['do commit', 'do after'])
+  t.match(said, [{ code: 'interrupted-too-late', message: /db serves on b.*migration rollback m\d/ }])
+})
+
 t.test('what nothing depends on and cannot be undone is left over, and the source comes back', async (t) => {
   const log: string[] = []
   const { error, records } = await executed(steps(log, { fails: 'three', sticks: 'one' }))
   t.equal(error?.exitCode, 4)
-  t.match(error?.data, { left: ['one'], rolledBack: true })
+  t.match(error?.data, {
+    left: ['one'],
+    leftBecause: [{ step: 'one', reason: 'it sticks' }],
+    rolledBack: true,
+  })
+  t.equal(error?.suggestions[0], 'Not taken away ("one"): it sticks')
+  t.match(error?.message, /it broke\. Back on a as it was: db\. Not everything/)
+  t.notMatch(error?.suggestions.join(), /did not answer/)
+  t.match(error?.suggestions[1], /wherry migration rollback m\d/)
+  t.ok(records.some((record) => record.type === 'failed' && record.step === 'one'))
   t.match(records.at(-1), { type: 'end', status: 'rolled-back', left: ['one'] })
 })
 
@@ -152,4 +221,22 @@ t.test('whoever has lost its lock does nothing any more, and undoes nothing', as
   const { error } = await executed(list, undefined, [lock as unknown as Lock])
   t.strictSame(log, ['do one', 'do two'])
   t.equal(error?.exitCode, 6)
+})
+
+t.test('whoever finds its lock lost when it begins to roll back undoes nothing either', async (t) => {
+  const log: string[] = []
+  let asserted = 0
+  const lock = {
+    async assertHeld() {
+      if (++asserted === 2) throw new WherryError('lock-lost', 6, 'another run has it')
+    },
+  }
+  const list = steps(log, { fails: 'one' })
+  const { error, records } = await executed(list, undefined, [lock as unknown as Lock])
+  t.strictSame(log, ['do one'])
+  t.match(error, { code: 'lock-lost', exitCode: 6 })
+  t.notOk(
+    records.some(({ type }) => type === 'end'),
+    'the end is for the other run to write',
+  )
 })

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -6,14 +6,17 @@ import type { Engine } from '../../../src/engine/engine.ts'
 import type { Lock } from '../../../src/launch/lock.ts'
 import { carryBack } from '../../../src/migrate/carry-back.ts'
 import { withJournal } from '../../../src/migrate/complete.ts'
+import { leaveForwarding, removeForwarding } from '../../../src/migrate/forwarding.ts'
 import { Journal, type JournalRecord, type NewRecord } from '../../../src/migrate/journal.ts'
 import { assertNotMovedOn, assertNotReplaced } from '../../../src/migrate/recovery/moved-on.ts'
+import { openJournalOrNone } from '../../../src/migrate/recovery/open-journal.ts'
 import { rollBack } from '../../../src/migrate/rollback.ts'
 import { newRun, type RunParts, type Step } from '../../../src/migrate/run.ts'
 import { stateOf } from '../../../src/migrate/state.ts'
 import { bringToRest } from '../../../src/migrate/steps/rest.ts'
 import type { WherryError } from '../../../src/model/errors.ts'
 import { type Plan, planVersion } from '../../../src/model/plan.ts'
+import type { ProgressEvent } from '../../../src/model/progress.ts'
 
 process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 
@@ -24,8 +27,18 @@ interface Container {
   Config?: { Labels: Record<string, string> }
 }
 
+interface Volume {
+  Name: string
+  Labels: Record<string, string>
+}
+
 /** An engine with these containers, which notes what is started on it. */
-function engine(name: string, containers: Container[], started: string[] = []): Engine {
+function engine(
+  name: string,
+  containers: Container[],
+  started: string[] = [],
+  volumes: Volume[] = [],
+): Engine {
   const get = (word: string) => containers.find(({ Id, Name }) => Id === word || Name === `/${word}`)
   return {
     name,
@@ -37,6 +50,12 @@ function engine(name: string, containers: Container[], started: string[] = []): 
         if (word === 'stuck') throw new Error('its port is taken')
         started.push(word)
       },
+    },
+    volumes: {
+      create: async ({ Name, Labels }: Volume) => void volumes.push({ Name, Labels }),
+      list: async () => volumes,
+      remove: async (word: string) =>
+        void volumes.splice(0, Infinity, ...volumes.filter(({ Name }) => Name !== word)),
     },
   } as unknown as Engine
 }
@@ -136,6 +155,43 @@ t.test('one that cannot start again is no reason to leave the others stopped', a
   t.strictSame(started, ['s2'])
 })
 
+t.test('a rollback goes on without a journal that cannot be written, and says so once', async (t) => {
+  const undone: string[] = []
+  const said: ProgressEvent[] = []
+  const steps = ['containers', 'fence'].map(
+    (name): Step => ({
+      name,
+      isVital: name === 'fence',
+      do: async () => undefined,
+      undo: async () => void undone.push(name),
+    }),
+  )
+  const state = stateOf(dated({ type: 'intent', step: 'containers' }, { type: 'intent', step: 'fence' }))
+  const back = run({ source: engine('a', [running]), state, report: (event) => said.push(event) })
+  const journal = Journal.unwritable(new Error('no space left on device'))
+  const { left, where } = await rollBack(steps, back, journal, undefined)
+  t.strictSame({ undone, left }, { undone: ['fence', 'containers'], left: [] })
+  t.match(where, /Everything is back/)
+  t.equal(back.state.status, 'rolled-back', 'what is not written is known all the same')
+  const warnings = said.filter(({ type }) => type === 'warning')
+  t.match(warnings, [{ code: 'journal-not-written', message: /no space left on device.*migration m / }])
+  t.equal(warnings.length, 1)
+  t.match(back.unwritten, { code: 'journal-not-written' })
+  await journal.close()
+})
+
+t.test('a journal that cannot be opened is no error of a rollback', async (t) => {
+  const file = join(process.env.WHERRY_STATE_DIR ?? '', 'a-file')
+  await writeFile(file, '')
+  const before = process.env.WHERRY_STATE_DIR
+  t.teardown(() => {
+    process.env.WHERRY_STATE_DIR = before
+  })
+  process.env.WHERRY_STATE_DIR = file
+  const journal = await openJournalOrNone({ plan: plan('m'), records: [] }, 'rollback')
+  await t.rejects(journal.append({ type: 'undo-intent', step: 'fence' }), { code: 'ENOTDIR' })
+})
+
 t.test('a journal that cannot be opened leaves the lock of a migration that is half-way', async (t) => {
   for (const [isResumed, status, kept] of [
     [true, 'unfinished', true],
@@ -151,7 +207,15 @@ t.test('a journal that cannot be opened leaves the lock of a migration that is h
     const open = async () => {
       throw new Error('read-only file system')
     }
-    t.match(await failure(withJournal(taken, open, async () => {})), { message: /read-only/ })
+    t.match(await failure(withJournal(taken, 'resume', open, async () => {})), {
+      code: 'journal-not-writable',
+      exitCode: 3,
+      message: /read-only/,
+      suggestions: [
+        /Make room/,
+        'Or keep it elsewhere: WHERRY_STATE_DIR=DIRECTORY wherry migration resume m --from a --to b',
+      ],
+    })
     t.equal(released, !kept, `${status}, ${isResumed ? 'taken over' : 'new'}`)
   }
 })
@@ -176,6 +240,42 @@ t.test('what a later migration moved on is not taken back by the earlier one', a
   await journal.append({ type: 'end', status: 'rolled-back' })
   t.equal(await failure(assertNotMovedOn(run({}), earlier)), undefined, 'it was taken back')
   await journal.close()
+})
+
+t.test('what was moved on from another machine is known on the engine that it left', async (t) => {
+  const earlier = { plan: plan('m-far'), records: [] }
+  const middle = engine('b', [copy])
+  const on = { ...plan('n-far'), target: { engine: 'c', id: 'C' } }
+  const manifest = { hostConfig: {}, config: { Labels: { 'wherry.role': 'target' } } }
+  on.containers = [{ ...on.containers[0], sourceId: 't1', manifest }] as unknown as Plan['containers']
+  await leaveForwarding(on, middle)
+  t.match(await failure(assertNotMovedOn(run({ plan: earlier.plan, target: middle }), earlier)), {
+    code: 'moved-on',
+    exitCode: 3,
+    message: /db was moved on from b to c by migration n-far, from another machine/,
+    suggestions: [
+      /rollback n-far --from b --to c/,
+      /migrate db --from c --to a/,
+      /volume rm wherry-n-far-forwarding/,
+    ],
+  })
+  const taking = run({ plan: on, source: middle })
+  t.equal(
+    await failure(assertNotMovedOn({ ...taking, target: middle }, { plan: on, records: [] })),
+    undefined,
+    'it does not stop itself',
+  )
+  await removeForwarding(on, middle)
+  t.equal(await failure(assertNotMovedOn(run({ plan: earlier.plan, target: middle }), earlier)), undefined)
+})
+
+t.test('where nothing came from an earlier migration, no forwarding address is left', async (t) => {
+  const volumes: Volume[] = []
+  const manifest = { hostConfig: {}, config: { Labels: {} } }
+  const first = plan('first')
+  first.containers = [{ ...first.containers[0], manifest }] as unknown as Plan['containers']
+  await leaveForwarding(first, engine('a', [], [], volumes))
+  t.strictSame(volumes, [])
 })
 
 t.test('a container that was made anew under the name of the copy is not overlooked', async (t) => {

@@ -85,6 +85,18 @@ t.test('who was silent longest makes room, and silence ends a conversation', asy
   t.equal(String(await ask(a, forwarder.port, 'again')), 'again')
 })
 
+t.test('where there is no way to the target, each datagram looks for one again', async (t) => {
+  // A link-local address without its link.
+  const { forwarder, lines } = await forwardTo(t, 7, undefined, 'fe80::1')
+  const client = await bound(t)
+  for (const _ of [1, 2]) {
+    client.send('x', forwarder.port, '127.0.0.1')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    t.equal(forwarder.clients, 0)
+  }
+  t.match(lines, [/^udp: \[fe80::1\]:7: /, /^udp: \[fe80::1\]:7: /])
+})
+
 t.test('a target that is away is found again by the same client', async (t) => {
   const server = await answering(0)
   const { port } = server.address()

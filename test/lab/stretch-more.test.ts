@@ -7,7 +7,7 @@ import { fromTo } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, askWords, peerWords, startPeer } from './harness/peers.ts'
-import { both, succeed, traces } from './harness/stretched.ts'
+import { both, succeed } from './harness/stretched.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -15,7 +15,6 @@ await ensureWorkloadImage(['alpha', 'beta'])
 
 t.test('a container on two networks, both stretched between the same engines', async (t) => {
   t.teardown(() => clear(lab))
-  const before = await traces(lab)
   await docker('alpha', 'network', 'create', '--subnet', '10.77.9.0/24', 't-net')
   await docker('alpha', 'network', 'create', '--subnet', '10.77.10.0/24', '--internal', 't-back')
   await startPeer('alpha', 't-it', '--network', 't-net', '--network-alias', 't-front-alias')
@@ -46,19 +45,9 @@ t.test('a container on two networks, both stretched between the same engines', a
   // Looking after one network leaves what ghosts hold on the other.
   await succeed('network', 'repair', 't-net', '--on', 'wherry-alpha')
   t.equal((await ask('alpha', 't-store', 't-back-alias')).failure, undefined, 't-store asks it still')
-  t.equal((await ask('alpha', 't-store', 't-far')).failure !== undefined, true, 'a new one is not known yet')
   await succeed('network', 'repair', 't-back', '--on', 'wherry-alpha')
   t.equal((await ask('alpha', 't-store', 't-far')).failure, undefined, 'and now it is')
   t.equal((await ask('alpha', 't-near', 't-far')).failure, undefined, 'on both networks')
-
-  await docker('alpha', 'rm', '-f', 't-it', 't-near', 't-store')
-  await docker('beta', 'rm', '-f', 't-it', 't-far')
-  for (const network of ['t-net', 't-back']) {
-    await succeed('network', 'repair', network, '--on', 'wherry-alpha')
-    await succeed('network', 'unstretch', network, '--on', 'wherry-alpha', '--yes')
-    await docker('alpha', 'network', 'rm', network)
-  }
-  t.strictSame(await traces(lab), before, 'and nothing is left of them')
 })
 
 async function addressesOn(engine: 'alpha' | 'beta'): Promise<string[]> {

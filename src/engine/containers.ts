@@ -118,7 +118,7 @@ export class Containers {
     await this.#call(`removing container ${id}`, () => this.#get(id).remove()).catch((error) => {
       if (!hasStatus(error, 404)) throw error
     })
-    await this.#untilGone(id)
+    await this.untilGone(id)
   }
 
   async #untilGone(id: string, name = id): Promise<void> {

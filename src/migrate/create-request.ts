@@ -1,5 +1,6 @@
-import type { ContainerConfig, HostConfig } from '../model/documents.ts'
+import type { ContainerConfig, HostConfig, PortBinding } from '../model/documents.ts'
 import { isBuiltInNetwork, type Manifest, type ManifestEndpoint } from '../model/manifest.ts'
+import { withMapped } from './plan-ports.ts'
 
 /** What it takes to create a container from its manifest. */
 export interface CreateRequest {
@@ -17,6 +18,8 @@ export interface CreateSettings {
   keepMacOn: readonly string[]
   /** Networks of the source in which no MAC address can be asked for on that engine. */
   withoutMac: readonly string[]
+  /** Ports that are published otherwise than the manifest says. */
+  mappedPorts: Readonly<Record<string, PortBinding[]>>
   /** The version of the API that is spoken with that engine. */
   apiVersion: string
 }
@@ -32,6 +35,7 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   }
   delete hostConfig.ContainerIDFile
+  hostConfig.PortBindings = withMapped(hostConfig.PortBindings, settings.mappedPorts)
   const mode = hostConfig.NetworkMode ?? 'default'
   hostConfig.NetworkMode = target(mode)
   const main = manifest.endpoints.find(({ network }) => isMainNetwork(mode, network))

@@ -20,6 +20,7 @@ import { checkEngines } from './checks/engines.ts'
 import { checkForwards } from './checks/forwards.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPeers } from './checks/peers.ts'
+import { checkPortMappings } from './checks/port-mappings.ts'
 import { checkPorts } from './checks/ports.ts'
 import { checkSharing } from './checks/sharing.ts'
 import { checkSpace } from './checks/space.ts'
@@ -30,12 +31,14 @@ import { planForwards } from './forwards.ts'
 import { startStages } from './order.ts'
 import { ghostedNetworks, planGhosts } from './plan-ghosts.ts'
 import { planEndpoints, planNetworks } from './plan-networks.ts'
+import { mappedPorts } from './plan-ports.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
   checkContainers,
   checkNetworks,
   checkPeers,
+  checkPortMappings,
   checkPorts,
   checkForwards,
   checkStorage,
@@ -112,6 +115,7 @@ function planContainer(
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    mappedPorts: mappedPorts(manifest, options),
     withoutMac,
     apiVersion: facts.target.apiVersion,
     keepMacOn: ghostedNetworks(facts, options),

@@ -79,6 +79,7 @@ export interface HostConfig {
   Mounts?: MountRequest[] | null
   NetworkMode?: string
   PortBindings?: Record<string, PortBinding[] | null> | null
+  PublishAllPorts?: boolean
   RestartPolicy?: { Name: string; MaximumRetryCount?: number }
   AutoRemove?: boolean
   Links?: string[] | null

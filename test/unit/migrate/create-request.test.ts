@@ -28,6 +28,7 @@ const settings = {
   image: 'redis',
   labels: { 'wherry.migration': 'm' },
   mapNetwork: {},
+  mappedPorts: {},
   keepMacOn: [],
   withoutMac: [] as string[],
   apiVersion: '1.43',

@@ -18,6 +18,8 @@ export interface CreateSettings {
   keepMacOn: readonly string[]
   /** Networks of the source in which no MAC address can be asked for on that engine. */
   withoutMac: readonly string[]
+  /** What the source's host calls itself: a container in its network has that name unless it was given one. */
+  sourceHostName: string
   /** Ports that are published otherwise than the manifest says. */
   mappedPorts: Readonly<Record<string, PortBinding[]>>
   /** The version of the API that is spoken with that engine. */
@@ -90,7 +92,9 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
     delete request.ExposedPorts
     delete request.MacAddress
   }
-  if (mode === 'host' || hostConfig.UTSMode === 'host') delete request.Hostname
+  const isOfHost = mode === 'host' && config.Hostname === settings.sourceHostName
+  // Engines refuse a name beside the host's own.
+  if (isOfHost || hostConfig.UTSMode === 'host') delete request.Hostname
   return request
 }
 

@@ -15,6 +15,7 @@ import {
 import { isForwarderFor } from '../network/forwarders.ts'
 import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
+import { checkDependencies } from './checks/dependencies.ts'
 import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
 import { checkForwards } from './checks/forwards.ts'
@@ -36,6 +37,7 @@ import { mappedPorts } from './plan-ports.ts'
 const checks: readonly Check[] = [
   checkEngines,
   checkContainers,
+  checkDependencies,
   checkNetworks,
   checkPeers,
   checkPortMappings,
@@ -115,6 +117,7 @@ function planContainer(
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    sourceHostName: facts.source.hostName,
     mappedPorts: mappedPorts(manifest, options),
     withoutMac,
     apiVersion: facts.target.apiVersion,

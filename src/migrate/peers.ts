@@ -32,10 +32,16 @@ export async function findPeers(source: Engine, manifests: readonly Manifest[]):
 
 function peerOf(document: ContainerDocument, shared: ReadonlySet<string>): Peer {
   const labels = document.Config.Labels ?? {}
+  const isGhost = labels[roleLabel] === ghostRole
+  const endpoints = endpointsOf(document, [...shared])
+  const ownNames = [document.Name.slice(1), document.Config.Hostname]
   return {
     name: document.Name.slice(1),
-    endpoints: endpointsOf(document, [...shared]),
-    ...(labels[roleLabel] === ghostRole ? { ghostOf: labels[ghostLabel] ?? '' } : {}),
+    endpoints: endpoints.map((endpoint) => ({
+      ...endpoint,
+      names: endpoint.names.filter((name) => !isGhost || !ownNames.includes(name)),
+    })),
+    ...(isGhost ? { ghostOf: labels[ghostLabel] ?? '' } : {}),
   }
 }
 

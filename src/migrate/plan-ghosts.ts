@@ -50,9 +50,9 @@ export function planGhosts(facts: Facts, options: MigrateOptions): GhostsPlan {
     .filter(({ state }) => state.running)
     .map((manifest) => ghostOf(manifest, networks))
     .filter(({ endpoints }) => endpoints.length > 0)
-  const onTarget = stayingPeers(facts, networks).map(
-    ({ name, endpoints }): Ghost => ({
-      of: name,
+  const onTarget = [...stayingPeers(facts, networks), ...peersElsewhere(facts, networks)].map(
+    ({ name, ghostOf, endpoints }): Ghost => ({
+      of: ghostOf ?? name,
       endpoints: endpoints.filter(({ network }) => networks.includes(network)),
     }),
   )
@@ -65,6 +65,18 @@ export function stayingPeers({ peers }: Pick<Facts, 'peers'>, networks: readonly
   return peers.filter(
     ({ ghostOf, endpoints }) =>
       ghostOf === undefined && endpoints.some(({ network }) => networks.includes(network)),
+  )
+}
+
+/** Those on further engines, of whom the source has ghosts: the target needs them too, unless they are there. */
+function peersElsewhere({ peers, manifests, targetContainers }: Facts, networks: readonly string[]): Peer[] {
+  const there = targetContainers.flatMap(({ Names }) => Names.map((name) => name.slice(1)))
+  const moving = manifests.map(({ name }) => name)
+  return peers.filter(
+    ({ ghostOf, endpoints }) =>
+      ghostOf !== undefined &&
+      ![...there, ...moving].includes(ghostOf) &&
+      endpoints.some(({ network }) => networks.includes(network)),
   )
 }
 

@@ -6,7 +6,7 @@ import { createContainers } from './steps/containers.ts'
 import { cleanUp, commit, restorePolicies } from './steps/finish.ts'
 import { checkForwarders, setForwardersAside, startForwarders } from './steps/forward.ts'
 import { endFrozen } from './steps/frozen.ts'
-import { placeGhosts, prepareGhosts } from './steps/ghosts.ts'
+import { hasGhosts, letGhostsGiveWay, placeGhosts, prepareGhosts } from './steps/ghosts.ts'
 import { holdAddresses, holdsAddresses } from './steps/hold.ts'
 import { bringImages } from './steps/images.ts'
 import { createNetworks } from './steps/networks.ts'
@@ -28,7 +28,7 @@ export function stepsOf(plan: Plan): Step[] {
     ...(hasGhosts(plan) ? [placeGhosts] : []),
     startAgents,
     ...(plan.options.mode === 'warm' ? [preCopy] : []),
-    ...(hasGhosts(plan) ? [prepareGhosts] : []),
+    ...(hasGhosts(plan) ? [letGhostsGiveWay, prepareGhosts] : []),
     fence,
     bringToRest,
     ...(holdsAddresses(plan) ? [holdAddresses] : []),
@@ -46,8 +46,4 @@ export function stepsOf(plan: Plan): Step[] {
 
 function isStretched({ networks }: Plan): boolean {
   return networks.some(({ action }) => action === 'stretch')
-}
-
-function hasGhosts({ ghosts }: Plan): boolean {
-  return ghosts.onSource.length + ghosts.onTarget.length > 0
 }

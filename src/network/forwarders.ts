@@ -57,7 +57,9 @@ export async function startForwarder(engine: Engine, request: ForwarderRequest):
     await engine.containers.start(there.Id)
     return there.Id
   }
-  if (there && !isOurs && there.State.Running) throw forwarderExists(engine.name, plan.container)
+  const isForwarder = there?.Config.Labels?.[roleLabel] === 'forwarder'
+  if (there && !isOurs && (there.State.Running || !isForwarder))
+    throw forwarderExists(engine.name, plan.container)
   if (there) await engine.containers.remove(there.Id)
   const id = await createService(engine, {
     image,

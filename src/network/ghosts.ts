@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
-import { roleLabel } from '../model/plan.ts'
+import { migrationLabel, roleLabel } from '../model/plan.ts'
 import { cannotChoose, letsChoose, plugBelow, removePlugs } from './addresses.ts'
 
 export const ghostRole = 'ghost'
@@ -55,20 +55,29 @@ export async function prepareGhost(
   const [first] = ghost.endpoints
   if (!first) return
   const there = await engine.containers.inspect(ghostName(ghost.of))
+  if (there && there.Config.Labels?.[roleLabel] !== ghostRole) throw notOurs(engine.name, ghost.of)
   if (there) await engine.containers.remove(there.Id)
-  const id = await createGhost(engine, ghost, image, labels, first.network)
+  // One that was there belongs to whoever put it there.
+  const owner = there?.Config.Labels?.[migrationLabel]
+  const former: Record<string, string> = owner ? { [migrationLabel]: owner } : {}
+  const id = await createGhost(engine, ghost, image, there ? former : labels, first.network)
   await engine.containers.start(id)
   await engine.networks.disconnect(first.network, id)
 }
 
 /**
  * Takes over the addresses of a container that is stopped by `stop`: tries again and again meanwhile, so that they are free for a few
- * milliseconds only; on networks where nobody can choose an address, right after it. Returns when the ghost has them all and is silent.
+ * milliseconds only; on networks where nobody can choose an address, right after it, when it is this one's turn. Returns when the ghost has them all and is silent.
  * @throws WherryError `address-lost` when somebody else was quicker.
  */
-export async function takeOver(engine: Engine, ghost: Ghost, stop: Promise<void>): Promise<void> {
+export async function takeOver(
+  engine: Engine,
+  ghost: Ghost,
+  stop: Promise<void>,
+  turn: Promise<unknown> = stop,
+): Promise<void> {
   const over = new AbortController()
-  const taking = ghost.endpoints.map((endpoint) => take(engine, ghost, endpoint, stop, over.signal))
+  const taking = ghost.endpoints.map((endpoint) => take(engine, ghost, endpoint, turn, over.signal))
   // By then every address is free, or somebody else has it.
   const ended = stop.then(
     () => sleep(holdMs, undefined, { signal: over.signal }),
@@ -93,7 +102,7 @@ async function take(
   engine: Engine,
   { of }: Ghost,
   endpoint: GhostEndpoint,
-  stop: Promise<void>,
+  turn: Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
   const { network, ipv4, ipv6 } = endpoint
@@ -105,7 +114,7 @@ async function take(
       await engine.networks.connect(network, name, request(endpoint))
     } catch (error) {
       why = messageOf(error)
-      if (cannotChoose(error)) return takeNext(engine, of, endpoint, stop)
+      if (cannotChoose(error)) return takeNext(engine, of, endpoint, turn)
     }
     // An engine shows what was asked for also after it has refused it; only an endpoint has an id.
     const now = await engine.containers.inspect(name)
@@ -120,9 +129,9 @@ async function takeNext(
   engine: Engine,
   of: string,
   { network, names, mac, ipv4 }: GhostEndpoint,
-  stop: Promise<void>,
+  turn: Promise<unknown>,
 ): Promise<void> {
-  await stop
+  await turn
   const name = ghostName(of)
   await engine.networks.connect(network, name, { Aliases: [...names], ...(mac ? { MacAddress: mac } : {}) })
   const got = (await engine.containers.inspect(name))?.NetworkSettings.Networks[network]?.IPAddress
@@ -138,9 +147,9 @@ function lost(of: string, wanted: string, engine: string, why: string): WherryEr
   )
 }
 
-/** The ghosts of an engine, with what they hold. */
-export async function ghostsOn(engine: Engine): Promise<Ghost[]> {
-  const list = await engine.containers.list({ labels: [`${roleLabel}=${ghostRole}`] })
+/** The ghosts of an engine, or those with further labels (`key=value`), with what they hold. */
+export async function ghostsOn(engine: Engine, labels: readonly string[] = []): Promise<Ghost[]> {
+  const list = await engine.containers.list({ labels: [`${roleLabel}=${ghostRole}`, ...labels] })
   const documents = await Promise.all(list.map(({ Id }) => engine.containers.inspect(Id)))
   return documents.flatMap((document) => {
     if (!document) return []
@@ -160,6 +169,15 @@ export async function ghostsOn(engine: Engine): Promise<Ghost[]> {
 export async function removeGhosts(engine: Engine, labels: readonly string[]): Promise<void> {
   const ghosts = await engine.containers.list({ labels: [`${roleLabel}=${ghostRole}`, ...labels] })
   for (const { Id } of ghosts) await engine.containers.remove(Id)
+}
+
+function notOurs(engine: string, of: string): WherryError {
+  return new WherryError(
+    'ghost-name-taken',
+    exitCodes.rolledBack,
+    `${engine} has a container named ${ghostName(of)} that is no ghost of wherry's.`,
+    { suggestions: ['Rename it there, and try again.'] },
+  )
 }
 
 function createGhost(

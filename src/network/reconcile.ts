@@ -29,16 +29,38 @@ export async function reconcileGhosts(
       .filter((_, other) => other !== index)
       .flat()
       .filter(({ of }) => !own.some((one) => one.of === of))
-      .map((ghost) => whereAsked(ghost, own))
+    const open = await openNetworks(engine, networks)
+    const needed = wanted
+      .map((ghost) => whereAsked(ghost, own, open))
       .filter(({ endpoints }) => endpoints.length > 0)
-    done.push(await makeSo(engine, networks, wanted, image))
+    const names = await namesOf(engines.filter((other) => other !== engine))
+    done.push(await makeSo(engine, networks, needed, names, image))
   }
   return done
 }
 
-/** A ghost is of use only where a container lives that could ask for it. */
-function whereAsked({ of, endpoints }: Ghost, own: readonly Ghost[]): Ghost {
-  const asked = new Set(own.flatMap((one) => one.endpoints.map(({ network }) => network)))
+/** The names of all containers on some engines, running or not. */
+async function namesOf(engines: readonly Engine[]): Promise<string[]> {
+  const lists = await Promise.all(engines.map((engine) => engine.containers.list()))
+  return lists.flat().flatMap(({ Names }) => Names.map((name) => name.slice(1)))
+}
+
+/** The networks from all of whose subnets an engine may give any address to a container. */
+async function openNetworks(engine: Engine, networks: readonly string[]): Promise<string[]> {
+  const open: string[] = []
+  for (const network of networks) if (!(await keepsToRange(engine, network))) open.push(network)
+  return open
+}
+
+/** Whether an engine takes addresses for a network from a part of each subnet only. */
+export async function keepsToRange(engine: Engine, network: string): Promise<boolean> {
+  const pools = (await engine.networks.inspect(network))?.IPAM.Config ?? []
+  return pools.length > 0 && pools.every(({ IPRange }) => IPRange)
+}
+
+/** A ghost is of use where a container lives that could ask for it, and where its address could be given to another. */
+function whereAsked({ of, endpoints }: Ghost, own: readonly Ghost[], open: readonly string[]): Ghost {
+  const asked = new Set([...open, ...own.flatMap((one) => one.endpoints.map(({ network }) => network))])
   return { of, endpoints: endpoints.filter(({ network }) => asked.has(network)) }
 }
 
@@ -46,6 +68,7 @@ async function makeSo(
   engine: Engine,
   networks: readonly string[],
   wanted: readonly Ghost[],
+  elsewhere: readonly string[],
   image: string,
 ): Promise<Reconciled> {
   const done: Reconciled = { engine: engine.name, placed: [], removed: [] }
@@ -55,6 +78,8 @@ async function makeSo(
     const ghost = wanted.find((one) => one.of === of) ?? { of, endpoints: [] }
     const next = withOthers(ghost, now, networks)
     if (next.endpoints.length === 0) {
+      // It may only be stopped for a while, or be about to come.
+      if (elsewhere.includes(of) || !now?.endpoints.length) continue
       await removeGhosts(engine, [`${ghostLabel}=${of}`])
       done.removed.push(of)
     } else if (!now || !isSame(now, next)) {

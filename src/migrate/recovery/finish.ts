@@ -4,7 +4,7 @@ import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, RefusedError, WherryError } from '../../model/errors.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
-import { type Forwarder, forwardersOn, removeForwarders } from '../../network/forwarders.ts'
+import { type Forwarder, forwardersOn } from '../../network/forwarders.ts'
 import { targetCopies } from '../carry-back.ts'
 import { dockerFor } from '../checks/check.ts'
 import { withJournal } from '../complete.ts'
@@ -78,7 +78,7 @@ export async function finish(request: FinishRequest): Promise<FinishResult> {
       const removal = isEmpty ? planned : await removalOf(run)
       await journal.append({ type: 'intent', step: 'finish' })
       const result = await remove(plan, source, removal)
-      for (const container of plan.setAside ?? []) await removeForwarders(target, { container })
+      for (const container of plan.setAside ?? []) await removeSetAside(target, container)
       // What is removed is removed, also where that cannot be written down.
       await note(run, journal, { type: 'end', status: 'finished' })
       return result
@@ -177,4 +177,11 @@ async function remove(plan: Plan, source: Engine, { containers, volumes }: Remov
   }
   const forwarders = await forwardersOn(source, { migration: plan.id })
   return { id: plan.id, status: 'finished', removed, kept, forwarders }
+}
+
+/** One that runs was started by a later move. */
+async function removeSetAside(target: Engine, container: string): Promise<void> {
+  for (const { id, state } of await forwardersOn(target, { container })) {
+    if (state !== 'running') await target.containers.remove(id)
+  }
 }

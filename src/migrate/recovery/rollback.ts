@@ -13,7 +13,7 @@ import { isComplete, type MigrationState, stateOf } from '../state.ts'
 import { startAgents } from '../steps/agents.ts'
 import { createContainers } from '../steps/containers.ts'
 import { setForwardersAside, startForwarders } from '../steps/forward.ts'
-import { placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
+import { letGhostsGiveWay, placeGhosts, prepareGhosts } from '../steps/ghosts.ts'
 import { createNetworks } from '../steps/networks.ts'
 import { bringToRest, fence } from '../steps/rest.ts'
 import { startTarget } from '../steps/start.ts'
@@ -118,6 +118,7 @@ async function look(run: Run): Promise<void> {
       createVolumes,
       createContainers,
       placeGhosts,
+      letGhostsGiveWay,
       prepareGhosts,
       startAgents,
     ])

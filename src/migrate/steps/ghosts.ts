@@ -1,5 +1,6 @@
 import { ensureAgentImage } from '../../launch/image.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
+import type { Ghost } from '../../model/ghost.ts'
 import { type ContainerPlan, migrationLabel, type Plan } from '../../model/plan.ts'
 import { letsChoose, plugBelow, removePlugs } from '../../network/addresses.ts'
 import {
@@ -10,7 +11,7 @@ import {
   removeGhosts,
   takeOver,
 } from '../../network/ghosts.ts'
-import { isSame, withOthers } from '../../network/reconcile.ts'
+import { isSame, keepsToRange, withOthers } from '../../network/reconcile.ts'
 import { othersOn } from '../peers.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -32,8 +33,19 @@ export const placeGhosts: Step = {
     return { ghosts: onTarget.map(({ of }) => of) }
   },
   async undo({ plan, target }) {
-    await removeGhosts(target, labelFilters(plan))
+    for (const { of, endpoints } of await ghostsOn(target, labelFilters(plan))) {
+      // A container that came later may have found them there, and asks for them now.
+      const asking = await Promise.all(endpoints.map(({ network }) => othersOn(target, network)))
+      if (asking.flat().length === 0) await removeGhosts(target, [`${ghostLabel}=${of}`])
+    }
   },
+}
+
+/** Nothing but a place for its undo, after the source runs again: a ghost that cannot be put back must not keep it from running. */
+export const letGhostsGiveWay: Step = {
+  name: 'give-way',
+  do: async ({ plan }) => ({ ghosts: plan.ghosts.givingWay.map(({ of }) => of) }),
+  undo: comeBack,
 }
 
 /** Makes ready what takes over the addresses on the source when the containers stop. */
@@ -59,7 +71,14 @@ export const prepareGhosts: Step = {
 /** Does what stops the source copies, and takes over their addresses in the moment in which they become free. */
 export async function whileTakingOver({ plan, source }: Run, stop: () => Promise<void>): Promise<void> {
   const stopping = stop()
-  const taking = plan.ghosts.onSource.map((ghost) => takeOver(source, ghost, stopping))
+  // Where the engine gives out the lowest address that is free, they are taken from the lowest up.
+  const lowestFirst = plan.ghosts.onSource.toSorted((a, b) =>
+    lowest(a).localeCompare(lowest(b), 'en', { numeric: true }),
+  )
+  const taking: Promise<void>[] = []
+  for (const ghost of lowestFirst) {
+    taking.push(takeOver(source, ghost, stopping, Promise.all([stopping, taking.at(-1)])))
+  }
   // A stop that fails comes first.
   const outcomes = Promise.allSettled(taking)
   await stopping.finally(() => outcomes)
@@ -67,9 +86,13 @@ export async function whileTakingOver({ plan, source }: Run, stop: () => Promise
   await removePlugs(source, labelFilters(plan))
 }
 
-/** Frees on the source what the ghosts of this migration hold: the containers that they stand for need it. */
+function lowest({ endpoints }: Ghost): string {
+  return endpoints[0]?.ipv4 ?? ''
+}
+
+/** Frees on the source what ghosts of the containers hold that are to run there, whoever put them there. */
 export async function releaseSource({ plan, source }: Run): Promise<void> {
-  await removeGhosts(source, labelFilters(plan))
+  for (const { of } of plan.ghosts.onSource) await removeGhosts(source, [`${ghostLabel}=${of}`])
   await removePlugs(source, labelFilters(plan))
 }
 
@@ -88,9 +111,8 @@ export async function startInPlace(
     const { reference: image } = await ensureAgentImage(target, [source], report)
     for (const { network, ipv4 } of wanted) await plugBelow(target, network, ipv4, image, labelsOf(plan))
   }
-  if (plan.ghosts.givingWay.some(({ of }) => of === name)) {
-    await removeGhosts(target, [`${ghostLabel}=${name}`])
-  }
+  // Also one that came after the plan was made.
+  if (hasGhosts(plan)) await removeGhosts(target, [`${ghostLabel}=${name}`])
   await start()
   if (wanted.length === 0) return
   await removePlugs(target, labelFilters(plan))
@@ -123,24 +145,36 @@ function otherAddress(name: string, wanted: string, got: string | undefined, eng
 }
 
 /** Puts back the ghosts that gave way. */
-export async function comeBack({ plan, source, target, report }: Run): Promise<void> {
-  if (plan.ghosts.givingWay.length === 0) return
+async function comeBack({ plan, source, target, report }: Run): Promise<void> {
+  const there = await ghostsOn(target)
+  const missing = plan.ghosts.givingWay.filter((ghost) => !there.some(({ of }) => of === ghost.of))
+  if (missing.length === 0) return
   const { reference: image } = await ensureAgentImage(target, [source], report)
   // Without this migration's label: they were there before it, and stay when it is undone.
-  for (const ghost of plan.ghosts.givingWay) await placeGhost(target, ghost, image, {})
+  for (const ghost of missing) await placeGhost(target, ghost, image, {})
 }
 
-/** Takes away the ghosts on the source that nobody is left to ask for. */
-export async function layGhosts({ plan, source }: Run): Promise<void> {
+/**
+ * Takes away the ghosts that nobody needs any more: on the target those of the containers that have come, on the source those
+ * that nobody is left to ask for. Where the engine could give their addresses to others, they stay to hold them.
+ */
+export async function layGhosts({ plan, source, target }: Run): Promise<void> {
+  for (const { of } of plan.ghosts.givingWay) await removeGhosts(target, [`${ghostLabel}=${of}`])
   if (source.isAbsent) return
   const deserted: string[] = []
   for (const { name, action } of plan.networks) {
-    if (action === 'stretch' && (await othersOn(source, name)).length === 0) deserted.push(name)
+    if (action !== 'stretch' || (await othersOn(source, name)).length > 0) continue
+    if (await keepsToRange(source, name)) deserted.push(name)
   }
   for (const { of, endpoints } of await ghostsOn(source)) {
-    if (endpoints.every(({ network }) => deserted.includes(network)))
+    if (endpoints.length > 0 && endpoints.every(({ network }) => deserted.includes(network)))
       await removeGhosts(source, [`${ghostLabel}=${of}`])
   }
+}
+
+/** Whether a plan has to do with ghosts at all. */
+export function hasGhosts({ ghosts }: Plan): boolean {
+  return ghosts.onSource.length + ghosts.onTarget.length + ghosts.givingWay.length > 0
 }
 
 function labelsOf({ id }: Plan): Record<string, string> {

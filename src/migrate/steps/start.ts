@@ -4,7 +4,7 @@ import { announce } from '../announce.ts'
 import { waitUntilServing } from '../health.ts'
 import type { Run, Step } from '../run.ts'
 import { removeAgentsOn } from './agents.ts'
-import { comeBack, startInPlace } from './ghosts.ts'
+import { startInPlace } from './ghosts.ts'
 import { release } from './hold.ts'
 import { allDone, assertAtRest, runningStages } from './rest.ts'
 
@@ -34,7 +34,6 @@ export const startTarget: Step = {
       await target.containers.remove(Id, { volumes: true, name: Names[0]?.slice(1) ?? Id })
     }
     await removePlugs(target, [`${migrationLabel}=${plan.id}`])
-    await comeBack(run)
   },
 }
 

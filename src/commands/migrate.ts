@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
 import { fromFlag, toFlag } from '../cli/engine-flags.ts'
 import { whatFollowsInMove } from '../cli/interruption.ts'
+import { parsePortMappings } from '../cli/port-mapping.ts'
 import { describePlan } from '../cli/present/plan.ts'
 import { describeResult } from '../cli/present/result.ts'
 import { parseMapping, parseRate } from '../cli/values.ts'
@@ -20,6 +21,7 @@ export default class Migrate extends BaseCommand {
     '<%= config.bin %> <%= command.id %> web db --from ssh://admin@old --to ssh://admin@new',
     '<%= config.bin %> <%= command.id %> db --to prod-2 --dry-run',
     '<%= config.bin %> <%= command.id %> web --to prod-2 --forward',
+    '<%= config.bin %> <%= command.id %> web --to prod-2 --map-port 80=8081',
     '<%= config.bin %> <%= command.id %> db --to prod-2 --json --progress none',
   ]
   static override strict = false
@@ -68,6 +70,13 @@ export default class Migrate extends BaseCommand {
       helpValue: 'NETWORK=INTERFACE',
       default: [],
     }),
+    'map-port': Flags.string({
+      multiple: true,
+      summary:
+        'Publish a port of a container on another host port of the target, or range by range: 80=8081, web:53/udp=[::1]:5353, 8000-8010=9000-9010.',
+      helpValue: '[CONTAINER:]PORT[/udp]=[HOST_IP:]HOST_PORT',
+      default: [],
+    }),
     forward: Flags.boolean({
       summary: 'Leave a forwarder on the source: the published ports keep answering there.',
     }),
@@ -100,6 +109,7 @@ export default class Migrate extends BaseCommand {
     const proxyProtocol = flags['forward-proxy-protocol']
     const mapNetwork = parseMapping(flags['map-network'], 'map-network')
     const mapParent = parseMapping(flags['map-parent'], 'map-parent')
+    const mapPort = parsePortMappings(flags['map-port'])
     await using target = await connectEngine(flags.to)
     await using source = await connectEngine(flags.from)
     const request: MigrateRequest = {
@@ -115,6 +125,7 @@ export default class Migrate extends BaseCommand {
         stretch: flags.stretch,
         leavePeers: flags['leave-peers'],
         mapParent,
+        mapPort,
         maxRounds: flags['max-rounds'],
         verify: flags.verify,
         ...(limitBytesPerSecond ? { limitBytesPerSecond } : {}),

@@ -110,7 +110,7 @@ export class Containers {
       // 409: the engine is removing it already, as it does with AutoRemove.
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error
     })
-    await this.#untilGone(id, name)
+    await this.untilGone(id, name)
   }
 
   /** Removes a container that does not run. @throws EngineRequestError with status 409 when it does. */
@@ -118,10 +118,11 @@ export class Containers {
     await this.#call(`removing container ${id}`, () => this.#get(id).remove()).catch((error) => {
       if (!hasStatus(error, 404)) throw error
     })
-    await this.#untilGone(id)
+    await this.untilGone(id)
   }
 
-  async #untilGone(id: string, name = id): Promise<void> {
+  /** Waits until a container that is being removed is really gone. @throws WherryError `not-removed` after 30 s. */
+  async untilGone(id: string, name = id): Promise<void> {
     // What it used can be removed only once it is really gone.
     for (let waitedMs = 0; await this.inspect(id); waitedMs += pollMs) {
       if (waitedMs >= settleTimeoutMs)

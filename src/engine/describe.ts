@@ -42,11 +42,13 @@ async function networksOf(engine: Engine, container: ContainerDocument): Promise
 
 async function namesOfReferenced(engine: Engine, container: ContainerDocument): Promise<Map<string, string>> {
   const { NetworkMode, PidMode, IpcMode } = container.HostConfig
+  const joined = [NetworkMode, PidMode, IpcMode].flatMap((mode) => mode?.match(/^container:(.+)$/)?.[1] ?? [])
+  const links = Object.values(container.NetworkSettings.Networks).flatMap(({ Links }) => Links ?? [])
+  const linked = links.flatMap((link) => link.split(':')[0] || [])
   const names = new Map<string, string>()
-  for (const mode of [NetworkMode, PidMode, IpcMode]) {
-    const id = mode?.match(/^container:(.+)$/)?.[1]
-    const other = id === undefined ? undefined : await engine.containers.inspect(id)
-    if (id !== undefined && other) names.set(id, other.Name.replace(/^\//, ''))
+  for (const id of new Set([...joined, ...linked])) {
+    const other = await engine.containers.inspect(id)
+    if (other) names.set(id, other.Name.replace(/^\//, ''))
   }
   return names
 }

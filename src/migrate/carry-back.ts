@@ -16,7 +16,7 @@ import { copyRound } from './steps/rounds.ts'
  */
 export async function carryBack(run: Run, journal: Journal): Promise<void> {
   if (run.discard || (run.state.carriedBack && !(await hasRunSince(run)))) return
-  const copies = await targetCopies(run)
+  const copies = await copiesThatStay(run)
   if (copies.length === 0 && (await sourceNeverRested(run))) return
   if (copies.length > 0 && !copies.some(everStarted)) return
   await assertAtRest(run)
@@ -52,6 +52,16 @@ export async function targetCopies({ plan, target }: Run): Promise<ContainerDocu
   const list = await target.containers.list({ labels })
   const documents = await Promise.all(list.map(({ Id }) => target.containers.inspect(Id)))
   return documents.filter((document) => document !== undefined)
+}
+
+/** The copies, without those that were started with --rm and have ended: the engine is removing them. */
+async function copiesThatStay(run: Run): Promise<ContainerDocument[]> {
+  const copies = await targetCopies(run)
+  const vanishing = copies.filter(
+    (copy) => copy.HostConfig.AutoRemove && everStarted(copy) && !copy.State.Running,
+  )
+  for (const { Id } of vanishing) await run.target.containers.untilGone(Id)
+  return copies.filter((copy) => !vanishing.includes(copy))
 }
 
 /** Whether a container has ever run. Engines say year 1 when it has not. */

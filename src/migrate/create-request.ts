@@ -1,5 +1,6 @@
-import type { ContainerConfig, HostConfig } from '../model/documents.ts'
+import type { ContainerConfig, HostConfig, PortBinding } from '../model/documents.ts'
 import { isBuiltInNetwork, type Manifest, type ManifestEndpoint } from '../model/manifest.ts'
+import { withMapped } from './plan-ports.ts'
 
 /** What it takes to create a container from its manifest. */
 export interface CreateRequest {
@@ -17,6 +18,10 @@ export interface CreateSettings {
   keepMacOn: readonly string[]
   /** Networks of the source in which no MAC address can be asked for on that engine. */
   withoutMac: readonly string[]
+  /** What the source's host calls itself: a container in its network has that name unless it was given one. */
+  sourceHostName: string
+  /** Ports that are published otherwise than the manifest says. */
+  mappedPorts: Readonly<Record<string, PortBinding[]>>
   /** The version of the API that is spoken with that engine. */
   apiVersion: string
 }
@@ -32,6 +37,7 @@ export function createRequest(manifest: Manifest, settings: CreateSettings): Cre
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   }
   delete hostConfig.ContainerIDFile
+  hostConfig.PortBindings = withMapped(hostConfig.PortBindings, settings.mappedPorts)
   const mode = hostConfig.NetworkMode ?? 'default'
   hostConfig.NetworkMode = target(mode)
   const main = manifest.endpoints.find(({ network }) => isMainNetwork(mode, network))
@@ -86,7 +92,9 @@ function configRequest({ config, image, hostConfig }: Manifest, settings: Create
     delete request.ExposedPorts
     delete request.MacAddress
   }
-  if (mode === 'host' || hostConfig.UTSMode === 'host') delete request.Hostname
+  const isOfHost = mode === 'host' && config.Hostname === settings.sourceHostName
+  // Engines refuse a name beside the host's own.
+  if (isOfHost || hostConfig.UTSMode === 'host') delete request.Hostname
   return request
 }
 

@@ -10,6 +10,8 @@ import { findPeers, type Peer, stretchedBetween } from './peers.ts'
 /** An engine, as far as a plan depends on it. */
 export interface EngineFacts {
   name: string
+  /** What its host calls itself. */
+  hostName: string
   id: string
   version: string
   apiVersion: string
@@ -143,6 +145,7 @@ async function changedLayers(
 function engineFacts({ name, version, apiVersion, info }: Engine): EngineFacts {
   return {
     name,
+    hostName: info.Name,
     id: info.ID,
     version,
     apiVersion,

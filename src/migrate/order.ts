@@ -1,20 +1,41 @@
 import type { Manifest } from '../model/manifest.ts'
 
-/** The containers that one container needs before it can start: joined namespaces, links, volumes of others. */
-export function dependenciesOf({ hostConfig, endpoints }: Manifest): { container: string; why: string }[] {
-  const needs: { container: string; why: string }[] = []
+/** What one container needs of another. */
+export interface Dependency {
+  container: string
+  why: string
+  /** Whether it starts only where the other one is: there, or even running. A name for it in a network needs nothing. */
+  needs: 'running' | 'there' | 'nothing'
+  /** Of a name: the network in which it is one. */
+  network?: string
+}
+
+/** The containers that one container needs, and has to start after: joined namespaces, links, volumes of others. */
+export function dependenciesOf({ hostConfig, endpoints }: Manifest): Dependency[] {
+  const needs: Dependency[] = []
   for (const field of ['NetworkMode', 'PidMode', 'IpcMode'] as const) {
     const container = hostConfig[field]?.match(/^container:(.+)$/)?.[1]
     if (container)
-      needs.push({ container, why: `joins its ${field.replace('Mode', '').toLowerCase()} namespace` })
+      needs.push({
+        container,
+        why: `joins its ${field.replace('Mode', '').toLowerCase()} namespace`,
+        needs: 'running',
+      })
   }
-  for (const link of [...(hostConfig.Links ?? []), ...endpoints.flatMap(({ asked }) => asked.links)]) {
+  for (const link of hostConfig.Links ?? []) {
     const container = link.split(':')[0]?.replace(/^\//, '')
-    if (container) needs.push({ container, why: 'is linked to it' })
+    if (container) needs.push({ container, why: 'is linked to it', needs: 'running' })
+  }
+  for (const { network, asked } of endpoints) {
+    for (const link of asked.links) {
+      const container = link.split(':')[0]
+      if (container)
+        needs.push({ container, why: `is linked to it on ${network}`, needs: 'nothing', network })
+    }
   }
   for (const from of hostConfig.VolumesFrom ?? []) {
     const container = from.split(':')[0]
-    if (container) needs.push({ container, why: 'uses its volumes' })
+    if (container) needs.push({ container, why: 'uses its volumes', needs: 'there' })
   }
   return needs
 }

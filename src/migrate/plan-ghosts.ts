@@ -21,6 +21,11 @@ export function partedNetworks(facts: Facts, options: MigrateOptions): string[] 
   return networksWhere(facts, options, ({ reach }) => reach === 'engine')
 }
 
+/** The networks in which a container and its peers find each other by name after a move. */
+export function spanningNetworks(facts: Facts, options: MigrateOptions): string[] {
+  return networksWhere(facts, options, ({ reach }) => reach !== 'engine')
+}
+
 function networksWhere(
   facts: Facts,
   options: MigrateOptions,

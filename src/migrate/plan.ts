@@ -15,11 +15,13 @@ import {
 import { isForwarderFor } from '../network/forwarders.ts'
 import type { Check } from './checks/check.ts'
 import { checkContainers } from './checks/containers.ts'
+import { checkDependencies } from './checks/dependencies.ts'
 import { checkDevices } from './checks/devices.ts'
 import { checkEngines } from './checks/engines.ts'
 import { checkForwards } from './checks/forwards.ts'
 import { checkNetworks } from './checks/network.ts'
 import { checkPeers } from './checks/peers.ts'
+import { checkPortMappings } from './checks/port-mappings.ts'
 import { checkPorts } from './checks/ports.ts'
 import { checkSharing } from './checks/sharing.ts'
 import { checkSpace } from './checks/space.ts'
@@ -30,12 +32,15 @@ import { planForwards } from './forwards.ts'
 import { startStages } from './order.ts'
 import { ghostedNetworks, planGhosts } from './plan-ghosts.ts'
 import { planEndpoints, planNetworks } from './plan-networks.ts'
+import { mappedPorts } from './plan-ports.ts'
 
 const checks: readonly Check[] = [
   checkEngines,
   checkContainers,
+  checkDependencies,
   checkNetworks,
   checkPeers,
+  checkPortMappings,
   checkPorts,
   checkForwards,
   checkStorage,
@@ -112,6 +117,8 @@ function planContainer(
     image: image.createFrom,
     labels: labelsFor(id, 'target'),
     mapNetwork: options.mapNetwork,
+    sourceHostName: facts.source.hostName,
+    mappedPorts: mappedPorts(manifest, options),
     withoutMac,
     apiVersion: facts.target.apiVersion,
     keepMacOn: ghostedNetworks(facts, options),

@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { PortBinding } from '../model/documents.ts'
 import type { Mode, Plan, Verification, Warning } from '../model/plan.ts'
 import { type Forwarder, forwardersOn } from '../network/forwarders.ts'
+import { ghostsOn } from '../network/ghosts.ts'
 import type { Run } from './run.ts'
 
 /** What `migrate --json` prints. Times in seconds, sizes in bytes. Fields are only ever added. */
@@ -24,6 +25,8 @@ export interface MigrateResult {
   peakMemoryBytes: { cli: number; sourceAgent: number; targetAgent: number }
   /** What stays on the source and passes clients on. */
   forwarders: Forwarder[]
+  /** Networks that are one on both engines now, and whom ghosts stand for on each. */
+  stretched: { networks: string[]; ghosts: { engine: string; of: string }[] }
   warnings: Warning[]
 }
 
@@ -67,6 +70,7 @@ export async function resultOf(run: Run, startedAtMs: number): Promise<MigrateRe
     })),
     containers: await Promise.all(plan.containers.map(({ name }) => movedContainer(run, plan, target, name))),
     forwarders: await forwardersLeft(run),
+    stretched: await stretchedNow(run),
     peakMemoryBytes: {
       // The operating system counts in KiB.
       cli: process.resourceUsage().maxRSS * 1024,
@@ -87,6 +91,18 @@ function skippedAttributes({ rounds }: Run): Warning[] {
 }
 
 /** The move is committed: that the source cannot be asked just now must not make it a failure. */
+async function stretchedNow({ plan, source, target }: Run): Promise<MigrateResult['stretched']> {
+  const networks = plan.networks.filter(({ action }) => action === 'stretch').map(({ name }) => name)
+  const ghosts: MigrateResult['stretched']['ghosts'] = []
+  if (plan.ghosts.onSource.length + plan.ghosts.onTarget.length > 0) {
+    for (const engine of [source, target]) {
+      const there = await ghostsOn(engine).catch(() => [])
+      ghosts.push(...there.map(({ of }) => ({ engine: engine.name, of })))
+    }
+  }
+  return { networks, ghosts }
+}
+
 async function forwardersLeft({ plan, source }: Run): Promise<Forwarder[]> {
   if (!plan.options.forward) return []
   return forwardersOn(source, { migration: plan.id }).catch(() => [])

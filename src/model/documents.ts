@@ -79,6 +79,7 @@ export interface HostConfig {
   Mounts?: MountRequest[] | null
   NetworkMode?: string
   PortBindings?: Record<string, PortBinding[] | null> | null
+  PublishAllPorts?: boolean
   RestartPolicy?: { Name: string; MaximumRetryCount?: number }
   AutoRemove?: boolean
   Links?: string[] | null
@@ -199,6 +200,7 @@ export interface ImageDocument {
 /** An entry of the engine's container list. */
 export interface ContainerSummary {
   Id: string
+  /** Its own name, and as `/OTHER/ALIAS` those under which others on the default bridge are linked to it. */
   Names: string[]
   Image: string
   ImageID: string
@@ -206,6 +208,7 @@ export interface ContainerSummary {
   Created: number
   State: string
   Labels: Record<string, string>
+  HostConfig?: { NetworkMode?: string }
   Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[]
   Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW?: boolean }[]
   NetworkSettings?: { Networks: Record<string, EndpointDocument> }

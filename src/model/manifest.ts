@@ -155,6 +155,12 @@ function withNames(hostConfig: HostConfig, { containerNames, networks }: Manifes
   return result
 }
 
+/** A link as `CONTAINER:ALIAS`, in which the container may have been given by its id. */
+function withName(link: string, containerNames: ReadonlyMap<string, string>): string {
+  const [container = '', ...alias] = link.split(':')
+  return [containerNames.get(container) ?? container, ...alias].join(':')
+}
+
 function mountsOf({ container, volumes }: ManifestFacts): ManifestMount[] {
   const { Binds, Mounts, VolumesFrom, Tmpfs } = container.HostConfig
   const asked = new Set<string>()
@@ -198,7 +204,7 @@ function cleaned(path: string): string {
 }
 
 function endpointOf(
-  { container, engineVersion }: ManifestFacts,
+  { container, engineVersion, containerNames }: ManifestFacts,
   { Name: network, Driver }: { Name: string; Driver?: string },
   endpoint: EndpointDocument,
 ): ManifestEndpoint {
@@ -217,7 +223,7 @@ function endpointOf(
       ...(mac ? { mac } : {}),
       // Engines before 25 add the short id to the aliases that the user gave.
       aliases: (Aliases ?? []).filter((alias) => alias !== shortId),
-      links: Links ?? [],
+      links: (Links ?? []).map((link) => withName(link, containerNames)),
       driverOptions: DriverOpts ?? {},
       ...(GwPriority ? { gatewayPriority: GwPriority } : {}),
     },

@@ -13,6 +13,17 @@ export type DataPath = 'auto' | 'direct' | 'relay'
 /** `changed`: every block is checked where it is written. `full`: the target is also read back from its disk. */
 export type Verification = 'changed' | 'full'
 
+/** Where one port of a container is to be published. */
+export interface PortMapping {
+  /** Absent: of the containers that move, the one that publishes it. */
+  container?: string
+  /** As the API says it: `80/tcp`. */
+  port: string
+  /** Absent: on the addresses on which it is published now. */
+  hostIp?: string
+  hostPort: string
+}
+
 /** What the user asked for, in the words of the flags. */
 export interface MigrateOptions {
   mode: Mode
@@ -27,6 +38,8 @@ export interface MigrateOptions {
   leavePeers: boolean
   /** Source network name to interface of the target's host: what a network that is made there lies on. */
   mapParent?: Readonly<Record<string, string>>
+  /** Publish ports otherwise than they are now. */
+  mapPort?: readonly PortMapping[]
   maxRounds: number
   verify: Verification
   /** Bytes a second; absent means no limit. */

@@ -48,18 +48,27 @@ async function makeSo(
   wanted: readonly Ghost[],
   image: string,
 ): Promise<Reconciled> {
-  const there = (await ghostsOn(engine)).filter(({ endpoints }) =>
-    endpoints.every(({ network }) => networks.includes(network)),
-  )
-  const removed = there.filter(({ of }) => !wanted.some((ghost) => ghost.of === of)).map(({ of }) => of)
-  for (const of of removed) await removeGhosts(engine, [`${ghostLabel}=${of}`])
-  const placed: string[] = []
-  for (const ghost of wanted) {
-    if (there.some((other) => isSame(other, ghost))) continue
-    await placeGhost(engine, ghost, image, {})
-    placed.push(ghost.of)
+  const done: Reconciled = { engine: engine.name, placed: [], removed: [] }
+  const there = await ghostsOn(engine)
+  for (const of of new Set([...there, ...wanted].map((one) => one.of))) {
+    const now = there.find((one) => one.of === of)
+    const ghost = wanted.find((one) => one.of === of) ?? { of, endpoints: [] }
+    const next = withOthers(ghost, now, networks)
+    if (next.endpoints.length === 0) {
+      await removeGhosts(engine, [`${ghostLabel}=${of}`])
+      done.removed.push(of)
+    } else if (!now || !isSame(now, next)) {
+      await placeGhost(engine, next, image, {})
+      done.placed.push(of)
+    }
   }
-  return { engine: engine.name, placed, removed }
+  return done
+}
+
+/** A ghost with what the one that is there holds on networks other than these: a container has but one. */
+export function withOthers(ghost: Ghost, there: Ghost | undefined, networks: readonly string[]): Ghost {
+  const others = (there?.endpoints ?? []).filter(({ network }) => !networks.includes(network))
+  return { of: ghost.of, endpoints: [...ghost.endpoints, ...others] }
 }
 
 /** Whether one does what the other would. */

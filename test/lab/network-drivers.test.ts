@@ -16,6 +16,8 @@ await ensureWorkloadImage(['alpha', 'beta'])
 const fromTo = ['--from', 'wherry-alpha', '--to', 'wherry-beta', '--json']
 const addresses = { it: '10.77.9.70', near: '10.77.9.71', far: '10.77.9.72' }
 const usual = { lab, addresses, clear: () => clear(lab) }
+/** Asked for: two engines with no ranges of their own would both begin with the first address. */
+const ipv6 = { it: 'fd77:9::70', near: 'fd77:9::71', far: 'fd77:9::72' }
 const dual = ['--ipv6', '--subnet', '10.77.9.0/24', '--subnet', 'fd77:9::/64']
 
 const createOnLan = (engine: 'alpha' | 'beta', driver: string, parent: string, ...more: string[]) =>
@@ -23,7 +25,7 @@ const createOnLan = (engine: 'alpha' | 'beta', driver: string, parent: string, .
 
 t.test('bridge: made again on the target', async (t) => {
   const prepare = async () => void (await docker('alpha', 'network', 'create', ...dual, 't-net'))
-  await networkContract(t, { ...usual, driver: bridge, prepare, isOnBeta: false })
+  await networkContract(t, { ...usual, driver: bridge, prepare, isOnBeta: false, flags: ['--leave-peers'] })
 })
 
 t.test('macvlan: the same network is on the target already, with a range of its own', async (t) => {
@@ -32,7 +34,7 @@ t.test('macvlan: the same network is on the target already, with a range of its 
     await createOnLan('alpha', 'macvlan', 'eth0', '--ip-range', '10.77.9.64/26')
     await createOnLan('beta', 'macvlan', 'eth0', '--ip-range', '10.77.9.128/26')
   }
-  await networkContract(t, { ...usual, driver: macvlan, prepare, isOnBeta: true })
+  await networkContract(t, { ...usual, ipv6, driver: macvlan, prepare, isOnBeta: true })
 })
 
 t.test('macvlan: made on the target, over an interface of another name', async (t) => {

@@ -54,7 +54,7 @@ t.test('PostgreSQL under pgbench moves warm and loses no acknowledged transactio
   )
   await sleep(5000)
 
-  const result = await migrate(['t-postgres'])
+  const result = await migrate(['t-postgres', '--leave-peers'])
 
   await waitForPostgres('beta')
   await docker('alpha', 'wait', 't-pgbench')

@@ -54,14 +54,14 @@ for (const [what, options] of [
     await startPeer('alpha', 't-it', '--network', 't-net')
     await startPeer('alpha', 't-near', '--network', 't-net')
     const address = await addressOn(lab.alpha)
-    const starters = [new Starters(lab.alpha, 2), new Starters(lab.beta, 2)]
+    const starters = [new Starters(lab.alpha, 2), new Starters(lab.beta, 1)]
     await sleep(1000)
     const moved = await succeed('migrate', 't-it', ...fromTo).catch((error) => error)
-    t.type(moved.id, 'string', String(moved))
+    t.type(moved.id, 'string', moved instanceof Error ? moved.message : 'it is moved')
     await sleep(1000)
     for (const one of starters) await one.stop()
     const [ofAlpha = [], ofBeta = []] = starters.map(({ addresses }) => addresses)
-    t.ok(ofAlpha.length > 5 && ofBeta.length > 5, `${ofAlpha.length} and ${ofBeta.length} were started`)
+    t.ok(ofAlpha.length > 5 && ofBeta.length > 2, `${ofAlpha.length} and ${ofBeta.length} were started`)
     t.notOk([...ofAlpha, ...ofBeta].includes(address), `none of them had ${address}`)
     const twice = ofAlpha.filter((one) => ofBeta.includes(one))
     t.strictSame(twice, [], 'and none had one of the other engine')

@@ -18,6 +18,7 @@ const onNetwork = ['--network', 't-net', '--restart', 'always']
 t.test('after a daemon was killed, all is as before with nobody doing anything', async (t) => {
   t.teardown(() => clear(lab))
   await stretchNew('t-net', '--subnet', '10.77.9.0/24')
+  // Asked for: an engine that starts again gives the others whatever is free at that moment.
   await startPeer('alpha', 't-near', ...onNetwork, '--ip', '10.77.9.71')
   await startPeer('beta', 't-far', ...onNetwork)
   await startPeer('alpha', 't-it', ...onNetwork, '--ip', '10.77.9.70')

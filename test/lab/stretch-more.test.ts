@@ -1,12 +1,13 @@
 import t from 'tap'
 import { connectEngine } from '../../src/engine/connect.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { roleLabel } from '../../src/model/plan.ts'
 import { run } from '../../src/platform/process.ts'
-import { image } from './harness/configurations.ts'
 import { fromTo } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, askWords, peerWords, startPeer } from './harness/peers.ts'
-import { both, succeed, traces } from './harness/stretched.ts'
+import { both, succeed } from './harness/stretched.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -14,7 +15,6 @@ await ensureWorkloadImage(['alpha', 'beta'])
 
 t.test('a container on two networks, both stretched between the same engines', async (t) => {
   t.teardown(() => clear(lab))
-  const before = await traces(lab)
   await docker('alpha', 'network', 'create', '--subnet', '10.77.9.0/24', 't-net')
   await docker('alpha', 'network', 'create', '--subnet', '10.77.10.0/24', '--internal', 't-back')
   await startPeer('alpha', 't-it', '--network', 't-net', '--network-alias', 't-front-alias')
@@ -42,14 +42,12 @@ t.test('a container on two networks, both stretched between the same engines', a
     { network: 't-back', links: [{}, {}], broken: undefined },
     { network: 't-net', links: [{}, {}], broken: undefined },
   ])
-  await docker('alpha', 'rm', '-f', 't-it', 't-near', 't-store')
-  await docker('beta', 'rm', '-f', 't-it', 't-far')
-  for (const network of ['t-net', 't-back']) {
-    await succeed('network', 'repair', network, '--on', 'wherry-alpha')
-    await succeed('network', 'unstretch', network, '--on', 'wherry-alpha', '--yes')
-    await docker('alpha', 'network', 'rm', network)
-  }
-  t.strictSame(await traces(lab), before, 'and nothing is left of them')
+  // Looking after one network leaves what ghosts hold on the other.
+  await succeed('network', 'repair', 't-net', '--on', 'wherry-alpha')
+  t.equal((await ask('alpha', 't-store', 't-back-alias')).failure, undefined, 't-store asks it still')
+  await succeed('network', 'repair', 't-back', '--on', 'wherry-alpha')
+  t.equal((await ask('alpha', 't-store', 't-far')).failure, undefined, 'and now it is')
+  t.equal((await ask('alpha', 't-near', 't-far')).failure, undefined, 'on both networks')
 })
 
 async function addressesOn(engine: 'alpha' | 'beta'): Promise<string[]> {
@@ -60,16 +58,16 @@ async function addressesOn(engine: 'alpha' | 'beta'): Promise<string[]> {
 t.test('three engines on one network, one of them an old one', async (t) => {
   const url = lab.alphaFacts.outer
   const outer = await connectEngine(url)
-  t.teardown(() => outer.close())
   const before = await objectsOn(outer)
+  t.teardown(async () => {
+    await clear(lab)
+    await clearThird(outer, before)
+    await outer.close()
+  })
   const onOuter = async (...words: string[]) => {
     const { failure, stderr } = await run('docker', ['--host', url, ...words], { timeoutMs: 60_000 })
     return failure ? stderr || failure : undefined
   }
-  t.teardown(async () => {
-    await onOuter('rm', '-f', 't-third')
-    await clear(lab)
-  })
   await docker('alpha', 'network', 'create', '--subnet', '10.77.9.0/24', 't-net')
   const { links } = await succeed('network', 'stretch', 't-net', '--between', ...both, url)
   t.equal(links.length, 6, 'each reaches each')
@@ -81,18 +79,30 @@ t.test('three engines on one network, one of them an old one', async (t) => {
 
   const asksIt = await onOuter('exec', 't-third', ...askWords('t-it'))
   t.equal(asksIt, undefined, 'the third reaches it where it is now')
-  t.equal((await ask('beta', 't-it', 't-near')).failure, undefined)
-  t.equal((await ask('alpha', 't-near', 't-third')).failure, undefined)
+  t.equal((await ask('beta', 't-it', 't-near')).failure, undefined, 'it reaches the peer that stayed')
+  t.equal((await ask('alpha', 't-near', 't-third')).failure, undefined, 'which reaches the third')
 
   await onOuter('rm', '-f', 't-third')
-  await succeed('network', 'repair', 't-net', '--on', 'wherry-alpha')
   await docker('alpha', 'rm', '-f', 't-it', 't-near')
   await docker('beta', 'rm', '-f', 't-it')
-  await succeed('network', 'repair', 't-net', '--on', 'wherry-alpha')
-  await succeed('network', 'unstretch', 't-net', '--on', 'wherry-alpha', '--yes')
-  const left = await objectsOn(outer)
-  for (const name of left.images as string[])
-    if (!(before.images as string[]).includes(name)) await outer.images.remove(name)
-  t.strictSame(await objectsOn(outer), before, 'the third is as it was')
-  t.ok((before.images as string[]).includes(image))
+  await succeed('network', 'repair', 't-net', '--on', 'wherry-beta')
+  await succeed('network', 'unstretch', 't-net', '--on', 'wherry-beta', '--yes')
+  const { images: _, ...left } = await objectsOn(outer)
+  t.match(before, left, 'nothing is left on the third')
 })
+
+/** The outer engine of the lab is nobody's to clear but for what was made here. */
+async function clearThird(outer: Engine, before: Record<string, unknown>): Promise<void> {
+  await outer.containers.remove('t-third').catch(() => {})
+  for (const { Id } of await outer.containers.list({ labels: [roleLabel] })) {
+    await outer.containers.stop(Id)
+    await outer.containers.remove(Id)
+  }
+  for (const { Id, Name } of await outer.networks.list())
+    if (Name === 't-net') await outer.networks.remove(Id)
+  const there = before.images as string[]
+  for (const one of await outer.images.listNames()) {
+    const [, reference] = one.split(' ')
+    if (reference && !there.includes(one)) await outer.images.remove(reference)
+  }
+}

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { defaultPort } from '../../src/network/stretch.ts'
 import { fromTo } from './harness/counter.ts'
-import { clear, docker, inEngine, openLab } from './harness/engines.ts'
+import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { startPeer } from './harness/peers.ts'
 import { both, stretchNew, succeed, traces } from './harness/stretched.ts'
@@ -102,7 +102,7 @@ for (const { name, code, says, command, prepare } of cases) {
   t.test(`refused, with both engines left as they were: ${name}`, async (t) => {
     t.teardown(() => clear(lab))
     await prepare?.()
-    await refused(t, command, code, says)
+    await refused(t, command, code, says, objects)
   })
 }
 
@@ -119,11 +119,11 @@ t.test('where UDP does not come through, all that was made is taken away again',
   const { suggestions } = await refused(t, [...stretch, ...both], 'link-broken', says)
   t.match(suggestions[0], /Let UDP through between the hosts/)
 
-  await t.test('and a migration is not begun', async (t) => {
+  await t.test('and a migration is rolled back', async (t) => {
     const before = await traces(lab)
     const ended = await wherry([...migrate, '--stretch', '--json'])
     t.match(ended.json?.error, { code: 'link-broken' })
-    t.equal(ended.exitCode, 3, ended.stdout)
+    t.equal(ended.exitCode, 4, ended.stdout)
     t.strictSame(await traces(lab), before, 'nothing has changed')
   })
 })
@@ -141,15 +141,20 @@ async function withPeer(): Promise<void> {
   for (const name of ['t-it', 't-near']) await startPeer('alpha', name, '--network', 't-net')
 }
 
+function objects(): Promise<unknown> {
+  return Promise.all([objectsOn(lab.alpha), objectsOn(lab.beta)])
+}
+
 async function refused(
   t: Test,
   command: string[],
   code: string,
   says: RegExp,
+  look = () => traces(lab) as Promise<unknown>,
 ): Promise<{ suggestions: string[] }> {
-  const before = await traces(lab)
+  const before = await look()
   const ended = await wherry([...command, '--json'])
-  t.strictSame(await traces(lab), before, 'nothing has changed')
+  t.strictSame(await look(), before, 'nothing has changed')
   t.equal(ended.exitCode, 3, ended.stderr)
   t.equal(ended.json?.error.code, code)
   t.match(ended.json?.error.message, says)

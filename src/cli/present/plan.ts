@@ -1,6 +1,9 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
-import type { ContainerPlan, ForwardedPort, Plan } from '../../model/plan.ts'
+import { place } from '../../agent/forward/settings.ts'
+import { mappedPorts } from '../../migrate/plan-ports.ts'
+import type { PortBinding } from '../../model/documents.ts'
+import type { ContainerPlan, ForwardedPort, MigrateOptions, Plan } from '../../model/plan.ts'
 
 /** The plan as a person reads it. */
 export function describePlan(plan: Plan, colours: ChalkInstance): string {
@@ -9,7 +12,7 @@ export function describePlan(plan: Plan, colours: ChalkInstance): string {
   const lines = [
     colours.bold(`Move ${names} from ${source.engine} to ${target.engine} (${options.mode})`),
     '',
-    ...plan.containers.flatMap((container) => describeContainer(container)),
+    ...plan.containers.flatMap((container) => describeContainer(container, options)),
     ...plan.networks.map(
       ({ name, action, request }) =>
         `  network ${name}: ${{ create: `made again with the same subnet${onParent(request)}`, join: `the one on ${target.engine} is used`, stretch: 'one network on both engines' }[action]}`,
@@ -47,7 +50,14 @@ function describePort({ protocol, bindings }: ForwardedPort): string {
   return [...new Set(bindings.map(({ HostPort }) => `${HostPort}/${protocol}`))].join(', ')
 }
 
-function describeContainer({ name, image, restartPolicy }: ContainerPlan): string[] {
+function describeBinding({ HostIp = '', HostPort = '' }: PortBinding): string {
+  return HostIp ? place(HostIp, Number(HostPort)) : HostPort
+}
+
+function describeContainer(
+  { name, image, restartPolicy, manifest }: ContainerPlan,
+  options: MigrateOptions,
+): string[] {
   const how = {
     present: 'there already',
     tag: 'there already, gets its name',
@@ -55,6 +65,9 @@ function describeContainer({ name, image, restartPolicy }: ContainerPlan): strin
   }[image.action]
   return [
     `  container ${name}: image ${image.reference}, ${how}`,
+    ...Object.entries(mappedPorts(manifest, options)).map(
+      ([port, bindings]) => `    port ${port}: published on ${bindings.map(describeBinding).join(', ')}`,
+    ),
     ...(restartPolicy.Name && restartPolicy.Name !== 'no'
       ? [`    restart policy ${restartPolicy.Name}, set after the commit point`]
       : []),

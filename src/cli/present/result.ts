@@ -15,6 +15,7 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
     downtime,
     verification,
     forwarders,
+    stretched,
     warnings,
   } = result
   const names = containers.map(({ name }) => name).join(', ')
@@ -29,6 +30,10 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
         ]
       : []),
     ...containers.flatMap((container) => describeMoved(container)),
+    ...stretched.networks.map(
+      (name) => `  network ${name} is one on both engines; what crosses is not encrypted`,
+    ),
+    ...stretched.ghosts.map(({ engine, of }) => `  a ghost stands for ${of} on ${engine}`),
     ...forwarders.flatMap((forwarder) => describeForwarder(forwarder)),
     ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
     `  The source copy is kept on ${first?.source.engine}, at rest, without a restart policy. Do not start it.`,

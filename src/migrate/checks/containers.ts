@@ -1,5 +1,4 @@
-import { dependenciesOf } from '../order.ts'
-import { type Check, dockerFor, findings, inGroup } from './check.ts'
+import { type Check, dockerFor, findings } from './check.ts'
 
 /** The containers can be taken as they are, and their names are free. */
 export const checkContainers: Check = ({ manifests, source, target, targetContainers }, options) => {
@@ -25,18 +24,6 @@ export const checkContainers: Check = ({ manifests, source, target, targetContai
       found.warn(
         'auto-remove',
         `${name} was started with --rm: it would vanish with its anonymous volumes when it ends. It is frozen instead, like with --consistency crash, and its source copy stays frozen. Never unpause it; when you need it no longer, remove it: ${dockerFor(source.name)} rm -fv ${name}`,
-      )
-    }
-    for (const { container, why } of dependenciesOf(manifest)) {
-      if (
-        inGroup(manifests, container) ||
-        targetContainers.some(({ Names }) => Names.includes(`/${container}`))
-      )
-        continue
-      found.refuse(
-        'depends-on-other',
-        `${name} needs ${container} (${why}), which is neither moved along nor on ${target.name}.`,
-        `Move both: wherry migrate ${name} ${container} --to ${target.name}`,
       )
     }
   }

@@ -1,7 +1,8 @@
 import type { Manifest } from '../../model/manifest.ts'
 import type { MigrateOptions } from '../../model/plan.ts'
 import type { Facts } from '../facts.ts'
-import { forwardedPorts, isOnAllAddresses } from '../forwards.ts'
+import { forwardedPorts } from '../forwards.ts'
+import { isOnAllAddresses, mappedPorts } from '../plan-ports.ts'
 import { type Check, findings } from './check.ts'
 
 /** With `--forward`: there is something to pass on, its ports become free, and the source's host reaches the target's. */
@@ -9,7 +10,7 @@ export const checkForwards: Check = (facts, options) => {
   const found = findings()
   if (!options.forward) return found
   const names = facts.manifests.map(({ name }) => name).join(', ')
-  if (facts.manifests.every((manifest) => forwardedPorts(manifest).length === 0)) {
+  if (facts.manifests.every((manifest) => forwardedPorts(manifest, options).length === 0)) {
     found.refuse(
       'nothing-to-forward',
       `There is nothing to forward: ${names} publishes no port on all addresses of ${facts.source.name} just now.`,
@@ -29,9 +30,9 @@ export const checkForwards: Check = (facts, options) => {
 }
 
 function checkContainer(
-  { source, sourceContainers }: Facts,
+  { source, target, sourceContainers }: Facts,
   manifest: Manifest,
-  { consistency }: MigrateOptions,
+  options: MigrateOptions,
   found: ReturnType<typeof findings>,
 ): void {
   const { name, ports, hostConfig } = manifest
@@ -44,8 +45,16 @@ function checkContainer(
       )
     }
   }
-  if (forwardedPorts(manifest).length === 0) return
-  if (consistency === 'crash' || hostConfig.AutoRemove) {
+  for (const [port, bindings] of Object.entries(mappedPorts(manifest, options))) {
+    const shown = (ports[port] ?? []).some(isOnAllAddresses)
+    if (!shown || bindings.some(isOnAllAddresses)) continue
+    found.warn(
+      'not-forwarded',
+      `${name}'s ${port} is not passed on: it is mapped to ${bindings[0]?.HostIp}, not to all addresses of ${target.name}.`,
+    )
+  }
+  if (forwardedPorts(manifest, options).length === 0) return
+  if (options.consistency === 'crash' || hostConfig.AutoRemove) {
     found.refuse(
       'forward-frozen',
       `${name} is frozen instead of stopped (${hostConfig.AutoRemove ? '--rm' : '--consistency crash'}), and keeps its ports: a forwarder cannot have them.`,

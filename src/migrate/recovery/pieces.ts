@@ -1,6 +1,8 @@
 import type { Engine } from '../../engine/engine.ts'
 import { findLocks } from '../../launch/lock.ts'
 import { migrationLabel, type Plan, roleLabel } from '../../model/plan.ts'
+import { ghostRole } from '../../network/ghosts.ts'
+import { keeperRole } from '../../network/membership.ts'
 import { planIn, wayBackIn } from '../plan-label.ts'
 
 /** Something on an engine that a migration made. */
@@ -44,6 +46,9 @@ async function sourceCopies(engine: Engine, { id, containers }: Plan): Promise<P
     }))
 }
 
+/** What stays on engines also without a migration: `wherry network list` shows it. */
+const standing = [ghostRole, keeperRole]
+
 /** What migrations left or have in use on an engine, found by its labels alone, and which of them somebody works on. */
 export async function findPieces(
   engine: Engine,
@@ -64,9 +69,9 @@ export async function findPieces(
     state,
   })
   const pieces = [
-    ...containers.map(({ Id, Names, Labels, State }) =>
-      piece('container', Id, Names[0]?.slice(1) ?? Id, Labels, State),
-    ),
+    ...containers
+      .filter(({ Labels }) => Labels[migrationLabel] || !standing.includes(Labels[roleLabel] ?? ''))
+      .map(({ Id, Names, Labels, State }) => piece('container', Id, Names[0]?.slice(1) ?? Id, Labels, State)),
     ...volumes.map(({ Name, Labels }) => piece('volume', Name, Name, Labels)),
     ...networks
       .filter(({ Labels }) => Labels?.[migrationLabel])

@@ -10,7 +10,7 @@ import {
   removeGhosts,
   takeOver,
 } from '../../network/ghosts.ts'
-import { isSame } from '../../network/reconcile.ts'
+import { isSame, withOthers } from '../../network/reconcile.ts'
 import { othersOn } from '../peers.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -24,7 +24,10 @@ export const placeGhosts: Step = {
     const { reference: image } = await ensureAgentImage(target, [source], report)
     const there = await ghostsOn(target)
     for (const ghost of onTarget) {
-      if (!there.some((other) => isSame(other, ghost))) await placeGhost(target, ghost, image, labelsOf(plan))
+      const now = there.find(({ of }) => of === ghost.of)
+      const looked = ghost.endpoints.map(({ network }) => network)
+      const next = withOthers(ghost, now, looked)
+      if (!now || !isSame(now, next)) await placeGhost(target, next, image, labelsOf(plan))
     }
     return { ghosts: onTarget.map(({ of }) => of) }
   },
@@ -130,12 +133,13 @@ export async function comeBack({ plan, source, target, report }: Run): Promise<v
 /** Takes away the ghosts on the source that nobody is left to ask for. */
 export async function layGhosts({ plan, source }: Run): Promise<void> {
   if (source.isAbsent) return
+  const deserted: string[] = []
   for (const { name, action } of plan.networks) {
-    if (action !== 'stretch' || (await othersOn(source, name)).length > 0) continue
-    for (const { of, endpoints } of await ghostsOn(source)) {
-      if (endpoints.every(({ network }) => network === name))
-        await removeGhosts(source, [`${ghostLabel}=${of}`])
-    }
+    if (action === 'stretch' && (await othersOn(source, name)).length === 0) deserted.push(name)
+  }
+  for (const { of, endpoints } of await ghostsOn(source)) {
+    if (endpoints.every(({ network }) => deserted.includes(network)))
+      await removeGhosts(source, [`${ghostLabel}=${of}`])
   }
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createRequest } from '../../../src/migrate/create-request.ts'
 import { startStages } from '../../../src/migrate/order.ts'
+import type { HostConfig } from '../../../src/model/documents.ts'
 import type { Manifest } from '../../../src/model/manifest.ts'
 
 type Parts = Partial<Omit<Manifest, 'config' | 'hostConfig' | 'image'>> & {
@@ -28,6 +29,8 @@ const settings = {
   image: 'redis',
   labels: { 'wherry.migration': 'm' },
   mapNetwork: {},
+  mappedPorts: {},
+  sourceHostName: 'old-host',
   keepMacOn: [],
   withoutMac: [] as string[],
   apiVersion: '1.43',
@@ -54,6 +57,22 @@ t.test('a joined network namespace brings its own name, ports and address', asyn
   )
   t.equal(request.Hostname, undefined)
   t.equal(request.ExposedPorts, undefined)
+})
+
+t.test("in the host's network a name that was given is kept, the host's own is not", async (t) => {
+  const named = (Hostname: string, more = {}) =>
+    createRequest(manifest({ config: { Hostname }, hostConfig: { NetworkMode: 'host', ...more } }), settings)
+      .request.Hostname
+  t.equal(named('shop'), 'shop')
+  t.equal(named('old-host'), undefined)
+  t.equal(named('shop', { UTSMode: 'host' }), undefined, 'which engines refuse')
+})
+
+t.test('ports are published as mapped, the others as they were', async (t) => {
+  const PortBindings = { '80/tcp': [{ HostPort: '80' }], '81/tcp': [{ HostPort: '81' }] }
+  const mappedPorts = { '80/tcp': [{ HostIp: '', HostPort: '8080' }] }
+  const made = createRequest(manifest({ hostConfig: { PortBindings } }), { ...settings, mappedPorts })
+  t.strictSame((made.request.HostConfig as HostConfig).PortBindings, { ...PortBindings, ...mappedPorts })
 })
 
 t.test('addresses are asked for, also where the engine chose them; a generated MAC is not', async (t) => {

@@ -49,6 +49,7 @@ const plan = {
   networks: [{ name: 'n', action: 'create', request: {} }],
   volumes: [{ name: 'data', driver: 'local', options: {}, labels: { 'wherry.migration': 'm' } }],
   trees: [{ id: 'volume:data', kind: 'volume', container: 'db', destination: '/data', source: 'data' }],
+  ghosts: { onSource: [], onTarget: [], givingWay: [] },
   warnings: [],
 } as unknown as Plan
 const copyLabels = { 'wherry.migration': 'm', 'wherry.role': 'target', ...wayBackLabels(plan) }

@@ -67,6 +67,12 @@ t.test('a MAC address counts as asked for only where the engine says that the us
   t.equal(set.endpoints[0]?.asked.mac, '02:42:00:00:00:01')
 })
 
+t.test('links name containers, also where they were given by their ids', async (t) => {
+  const Networks = { app: { NetworkID: 'net1', Links: ['0f1828886dc7:byid', 'db:byname'] } }
+  const { endpoints } = manifest(container({ Networks }), new Map([['0f1828886dc7', 'db']]))
+  t.strictSame(endpoints[0]?.asked.links, ['db:byid', 'db:byname'])
+})
+
 t.test('on a further network a MAC address is kept unless it is derived from the IPv4 address', async (t) => {
   const back = (MacAddress: string, version?: string) => {
     const endpoint = { NetworkID: 'net2', MacAddress, IPAddress: '10.31.171.3' }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Ghost, GhostEndpoint } from '../../../src/model/ghost.ts'
-import { isSame, namesOn } from '../../../src/network/reconcile.ts'
+import { isSame, namesOn, withOthers } from '../../../src/network/reconcile.ts'
 
 const endpoint = (parts: Partial<GhostEndpoint> = {}): GhostEndpoint => ({
   network: 'one',
@@ -43,4 +43,12 @@ t.test('comparing leaves both as they are', async (t) => {
 t.test('a name each, none that is empty', async (t) => {
   t.strictSame(namesOn('db', ['store', 'db'], 'host'), ['db', 'store', 'host'])
   t.strictSame(namesOn('db', []), ['db'])
+})
+
+t.test('a ghost keeps what it holds on other networks', async (t) => {
+  const [now, there] = [endpoint({ ipv4: '10.9.0.7' }), ghost(endpoint(), two)]
+  t.strictSame(withOthers(ghost(now), there, ['one']), ghost(now, two))
+  t.strictSame(withOthers(ghost(), there, ['one']), ghost(two), 'also where it is of no use on these')
+  t.strictSame(withOthers(ghost(), there, ['one', 'two']), ghost())
+  t.strictSame(withOthers(ghost(now), undefined, ['one']), ghost(now))
 })

@@ -33,6 +33,12 @@ export async function docker(engine: EngineName, ...args: string[]): Promise<str
   return succeeded(`docker ${args.slice(0, 3).join(' ')}`, result).stdout.trim()
 }
 
+/** Runs a program on an engine's host, which is a container of the lab's outer engine. */
+export async function onHost({ outer, container }: LabEngine, ...words: string[]): Promise<string> {
+  const result = await run('docker', ['--host', outer, 'exec', container, ...words])
+  return succeeded(`${words.slice(0, 3).join(' ')} on ${container}`, result).stdout.trim()
+}
+
 /** Runs a bash pipeline, of which every part must succeed; gives what it wrote to stderr. */
 export async function pipeline(script: string, ...words: string[]): Promise<string> {
   const result = await run('bash', ['-o', 'pipefail', '-c', script, 'bash', ...words])

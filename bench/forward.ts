@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { run } from '../src/platform/process.ts'
 import { docker, type Engines, image, prefix, succeeded } from './engines.ts'
+import { inTurns } from './in-turns.ts'
 import { since } from './methods/method.ts'
 
 /** What one kind of traffic achieves: to the target itself, and over the forwarder that its container left on the source. */
@@ -11,13 +12,11 @@ export interface Traffic {
   unit: string
   direct: number
   forwarded: number
-  /** The median of the rounds' own ratios: what else the machine does then counts on both sides. */
   ratio: number
 }
 
 const name = `${prefix}traffic`
 const port = 18907
-const rounds = 5
 const wherry = fileURLToPath(new URL('../bin/run.js', import.meta.url))
 
 /** Moves a server with `--forward` and measures both ways to it, taking turns. */
@@ -47,20 +46,12 @@ async function compare(
   target: string,
   measure: (host: string) => Promise<number>,
 ): Promise<Traffic> {
-  const pairs: { direct: number; forwarded: number }[] = []
-  for (let round = 0; round < rounds; round++) {
-    pairs.push({ direct: await measure(target), forwarded: await measure(source) })
-  }
-  return {
-    traffic,
-    unit,
-    direct: median(pairs.map(({ direct }) => direct)),
-    forwarded: median(pairs.map(({ forwarded }) => forwarded)),
-    ratio: median(pairs.map(({ direct, forwarded }) => forwarded / direct)),
-  }
+  const { yardstick, measured, ratio } = await inTurns(
+    () => measure(target),
+    () => measure(source),
+  )
+  return { traffic, unit, direct: yardstick, forwarded: measured, ratio }
 }
-
-const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
 /** Megabytes a second that arrive. */
 async function download(host: string, bytes: number): Promise<number> {

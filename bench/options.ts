@@ -10,8 +10,8 @@ export interface Options {
   repeat: number
 }
 
-/** The methods, and what forwarders let through. */
-const methodNames = [...methods.map(({ name }) => name), 'forward']
+/** The methods, and what forwarders and stretched networks let through. */
+const methodNames = [...methods.map(({ name }) => name), 'forward', 'stretch']
 
 export const usage = `npm run bench -- [--scale F] [--only NAME]... [--sets NAME]... [--repeat N]
 

@@ -11,6 +11,7 @@ import type { Job, Method } from './methods/method.ts'
 import { whyNoRsync } from './methods/rsync.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { circumstances, type Row, ratioToTar, table, writeResults } from './report.ts'
+import { type Crossing, measureStretch, stretchTable } from './stretch.ts'
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
@@ -40,6 +41,8 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
   }
   const forward =
     options.only.includes('forward') && !interrupted ? await traffic(engines, options.scale) : []
+  const stretch =
+    options.only.includes('stretch') && !interrupted ? await crossings(engines, options.scale) : []
   if (interrupted) return false
   const path = await writeResults({
     circumstances: facts,
@@ -48,9 +51,11 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
     results: rows.map((row) => ('error' in row ? row : { ...row, ratioToTar: ratioToTar(row, rows) })),
     measurements: raw,
     forward,
+    stretch,
   })
   if (rows.length > 0) process.stdout.write(`${table(rows)}\n`)
   if (forward.length > 0) process.stdout.write(`\n${forwardTable(forward)}\n`)
+  if (stretch.length > 0) process.stdout.write(`\n${stretchTable(stretch)}\n`)
   say(`\nwritten to ${path}`)
   return !raw.some((row) => 'error' in row)
 }
@@ -60,6 +65,11 @@ async function traffic(engines: Engines, scale: number): Promise<Traffic[]> {
   const measured = await measureForward(engines, scale)
   await clearEngines()
   return measured
+}
+
+async function crossings(engines: Engines, scale: number): Promise<Crossing[]> {
+  say('stretch: traffic between containers on a stretched network')
+  return measureStretch(engines, scale)
 }
 
 /** Measures all methods on one data set, so many times. */

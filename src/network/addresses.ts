@@ -14,8 +14,16 @@ const plugRole = 'plug'
 /** More than this many free addresses below one that is wanted are not plugged: each costs a container. */
 const mostPlugs = 32
 
-/** Whether the engine lets a container on a network choose its address. Creates a container that is never started. */
-export async function letsChoose(engine: Engine, network: string, image: string): Promise<boolean> {
+/**
+ * Whether the engine lets a container on a network choose its address. Creates a container that is never started; should it
+ * stay, `removePlugs` finds it by the labels.
+ */
+export async function letsChoose(
+  engine: Engine,
+  network: string,
+  image: string,
+  labels: Record<string, string>,
+): Promise<boolean> {
   const subnet = (await engine.networks.inspect(network))?.IPAM.Config?.[0]?.Subnet ?? ''
   const [wanted] = addressesBelow(subnet, undefined, 3).slice(-1)
   const asked = subnet.includes(':') ? { IPv6Address: wanted } : { IPv4Address: wanted }
@@ -23,7 +31,7 @@ export async function letsChoose(engine: Engine, network: string, image: string)
   try {
     const id = await engine.containers.create(name, {
       Image: image,
-      Labels: { [roleLabel]: plugRole },
+      Labels: { ...labels, [roleLabel]: plugRole },
       HostConfig: { NetworkMode: network },
       NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: asked } } },
     })

@@ -36,7 +36,7 @@ export async function placeGhost(
   const plugs = { ...labels, [ghostLabel]: ghost.of }
   try {
     for (const { network, ipv4 } of ghost.endpoints) {
-      if (ipv4 && !(await letsChoose(engine, network, image)))
+      if (ipv4 && !(await letsChoose(engine, network, image, plugs)))
         await plugBelow(engine, network, ipv4, image, plugs)
     }
     await takeOver(engine, ghost, Promise.resolve())

@@ -62,7 +62,7 @@ async function stateOf(
   try {
     const image = await agentImageReference()
     for (const engine of engines) await ensureAgentImage(engine, engines, report)
-    return { ...state, links: await proveLinks(engines, network, mtuBytes, image) }
+    return { ...state, links: await proveLinks({ engines, network, labels: {} }, mtuBytes, image) }
   } catch (error) {
     return { ...state, broken: messageOf(error) }
   }

@@ -22,19 +22,21 @@ interface Post {
   address: string
 }
 
+/** The members of a network, and labels for what is started on them. */
+export interface ToProve {
+  engines: readonly Engine[]
+  network: string
+  labels: Record<string, string>
+}
+
 /**
  * Sends between containers on a network, from every engine to every other: datagrams as large as the network's packets,
  * and a connection. Throws what did not come through.
  */
-export async function proveLinks(
-  engines: readonly Engine[],
-  network: string,
-  mtuBytes: number,
-  image: string,
-): Promise<ProvenLink[]> {
+export async function proveLinks(toProve: ToProve, mtuBytes: number, image: string): Promise<ProvenLink[]> {
   const posts: Post[] = []
   try {
-    for (const engine of engines) posts.push(await takePost(engine, network, image))
+    for (const engine of toProve.engines) posts.push(await takePost(engine, toProve, image))
     const links: ProvenLink[] = []
     for (const to of posts) {
       const { port } = await to.agent.client.request('answerMeasures', {})
@@ -51,10 +53,15 @@ export async function proveLinks(
   }
 }
 
-async function takePost(engine: Engine, network: string, image: string): Promise<Post> {
+async function takePost(engine: Engine, { network, labels }: ToProve, image: string): Promise<Post> {
   const name = `wherry-prove-${process.pid}-${Date.now().toString(36)}`
-  const labels = { [roleLabel]: 'agent' }
-  const agent = await startAgent(engine, { image, name, labels, mounts: [], network })
+  const agent = await startAgent(engine, {
+    image,
+    name,
+    labels: { ...labels, [roleLabel]: 'agent' },
+    mounts: [],
+    network,
+  })
   const document = await engine.containers.inspect(agent.containerId)
   const { IPAddress, GlobalIPv6Address } = document?.NetworkSettings.Networks[network] ?? {}
   return { engine, agent, address: IPAddress || GlobalIPv6Address || '' }

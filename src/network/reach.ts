@@ -24,10 +24,14 @@ interface Post {
  * Finds for each pair of hosts how each reaches the other, by trying. @throws WherryError `hosts-apart` for two that cannot
  * reach each other.
  */
-export async function findReach(engines: readonly Engine[], image: string): Promise<Reach[]> {
+export async function findReach(
+  engines: readonly Engine[],
+  image: string,
+  labels: Record<string, string>,
+): Promise<Reach[]> {
   const posts: Post[] = []
   try {
-    for (const engine of engines) posts.push(await takePost(engine, image))
+    for (const engine of engines) posts.push(await takePost(engine, image, labels))
     const found: Reach[] = []
     for (const [index, one] of posts.entries()) {
       for (const other of posts.slice(index + 1)) found.push(...(await between(one, other)))
@@ -38,9 +42,14 @@ export async function findReach(engines: readonly Engine[], image: string): Prom
   }
 }
 
-async function takePost(engine: Engine, image: string): Promise<Post> {
+async function takePost(engine: Engine, image: string, labels: Record<string, string>): Promise<Post> {
   const name = `wherry-reach-${process.pid}-${Date.now().toString(36)}`
-  const agent = await startAgent(engine, { image, name, labels: { [roleLabel]: 'agent' }, mounts: [] })
+  const agent = await startAgent(engine, {
+    image,
+    name,
+    labels: { ...labels, [roleLabel]: 'agent' },
+    mounts: [],
+  })
   try {
     const { addresses } = await agent.client.request('probe', {})
     const { url } = engine.address

@@ -49,7 +49,7 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
   report({ type: 'phase', phase: 'stretch', message: `stretching ${network} between ${names}` })
   const extent = await planExtent(network, engines, request.port)
   const images = await bringImages(request)
-  const reaches = await findReach(engines, images.agent)
+  const reaches = await findReach(engines, images.agent, request.labels)
   const undo: Undo[] = []
   try {
     for (const member of extent.members) {
@@ -60,7 +60,7 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
         await placeKeeper({ engine, image: images.network, record, labels: request.labels }, membership),
       )
     }
-    const links = await proveLinks(engines, network, extent.mtuBytes, images.agent)
+    const links = await proveLinks(request, extent.mtuBytes, images.agent)
     return describe(extent, links)
   } catch (error) {
     const failed = await explain(error, extent)

@@ -7,6 +7,7 @@ import { Watcher } from './watcher.ts'
 import { lostRecords, startWorkload, workload } from './workload.ts'
 
 const { name, volume } = workload
+const way = { mode: 'warm', path: 'direct' } as const
 const lab = await openBench()
 t.teardown(() => lab.close())
 t.afterEach(() => clearBench(lab))
@@ -16,7 +17,7 @@ const start = () => startWorkload(lab, { bulkMegabytes: 0, rewritesAtStop: false
 t.test('a container that was left alone has no problems', async (t) => {
   const client = await start()
   const watcher = new Watcher(name, [lab.alphaFacts, lab.betaFacts])
-  const before = await lookBefore(lab)
+  const before = await lookBefore(lab, way)
   await client.hear(5)
   t.strictSame(await copyProblems(lab, before, 'alpha'), [])
   t.strictSame(await surroundingProblems(lab, before, 'alpha'), [])
@@ -50,7 +51,7 @@ t.test('records that are taken away, and writes that nobody made, are found', as
 
 t.test('what is left over, missing, or other than before is found', async (t) => {
   const client = await start()
-  const before = await lookBefore(lab)
+  const before = await lookBefore(lab, way)
   await client.stop()
   await docker('beta', 'volume', 'create', volume)
   await docker('alpha', 'update', '--restart', 'no', name)

@@ -8,6 +8,8 @@ export type Recovery = 'resume' | 'rollback'
 export interface Way {
   mode: Mode
   path: Exclude<DataPath, 'auto'>
+  /** With `--stretch --forward`, while a peer stays on the source's network. */
+  isStretched?: boolean
 }
 
 /** When a fault strikes: right after a record of the journal, or a while into a step. */
@@ -27,10 +29,14 @@ export interface Case {
 
 /** How long a step is let to work before a fault strikes inside it. */
 export const insideMs: Readonly<Record<string, number>> = {
+  stretch: 2500,
+  ghosts: 500,
   'pre-copy': 600,
+  takeover: 500,
   rest: 250,
   'final-round': 120,
   start: 400,
+  'forward-check': 100,
 }
 
 export const ways: readonly Way[] = [
@@ -38,11 +44,23 @@ export const ways: readonly Way[] = [
   { mode: 'warm', path: 'relay' },
   { mode: 'cold', path: 'direct' },
   { mode: 'cold', path: 'relay' },
+  { mode: 'warm', path: 'direct', isStretched: true },
 ]
 
+/** A way as people write it, in words. */
+export function wordsOf({ mode, path, isStretched }: Way): string[] {
+  return [mode, path, ...(isStretched ? ['stretched'] : [])]
+}
+
 /** The names of a migration's steps, in order. */
-export function stepNames({ mode }: Pick<Way, 'mode'>): string[] {
-  return stepsOf({ options: { mode }, containers: [] as Plan['containers'] } as Plan).map(({ name }) => name)
+export function stepNames({ mode, isStretched }: Omit<Way, 'path'>): string[] {
+  const plan = {
+    options: { mode, ...(isStretched ? { forward: {} } : {}) },
+    containers: [],
+    networks: isStretched ? [{ action: 'stretch' }] : [],
+    ghosts: { onSource: isStretched ? [{}] : [], onTarget: [] },
+  }
+  return stepsOf(plan as unknown as Plan).map(({ name }) => name)
 }
 
 /** Every moment of a migration, in order. */
@@ -56,8 +74,8 @@ export function momentsOf(way: Way): Moment[] {
 }
 
 /** Whether the commit record is written by then. */
-export function isCommitted({ mode }: Way, { step, at }: Moment): boolean {
-  const steps = stepNames({ mode })
+export function isCommitted(way: Way, { step, at }: Moment): boolean {
+  const steps = stepNames(way)
   return at === 'commit' || steps.indexOf(step) > steps.indexOf('commit')
 }
 
@@ -86,7 +104,7 @@ export function applies(fault: FaultName, way: Way, moment: Moment): boolean {
 
 /** A case as people write it: `warm direct, final-round/inside, sigkill, resume`. */
 export function nameOf({ way, moment, fault, recovery }: Case): string {
-  return `${way.mode} ${way.path}, ${moment.step}/${moment.at}, ${fault}, ${recovery}`
+  return `${wordsOf(way).join(' ')}, ${moment.step}/${moment.at}, ${fault}, ${recovery}`
 }
 
 const all: readonly FaultName[] = [

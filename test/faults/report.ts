@@ -2,17 +2,17 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Lab } from '../lab/harness/engines.ts'
 import { type FaultName, faults } from './faults/index.ts'
-import type { Case } from './matrix.ts'
+import { type Case, type Way, wordsOf } from './matrix.ts'
 import type { Outcome } from './run-case.ts'
 
 const path = fileURLToPath(new URL('../../docs/design/faults.md', import.meta.url))
 
 /** The table fault × moment, a table for each way of migrating; a cell holds how each of its cases ended. */
 export function tableOf(outcomes: readonly Outcome[]): string {
-  const ways = distinct(outcomes.map(({ case: { way } }) => `${way.mode}, ${way.path}`))
+  const ways = distinct(outcomes.map(({ case: { way } }) => headingOf(way)))
   return ways
     .map((way) => {
-      const own = outcomes.filter(({ case: one }) => `${one.way.mode}, ${one.way.path}` === way)
+      const own = outcomes.filter(({ case: one }) => headingOf(one.way) === way)
       return `### ${way}\n\n${grid(own)}\n`
     })
     .join('\n')
@@ -37,6 +37,7 @@ function cellOf({ ending, problems }: Outcome): string {
   return problems.length === 0 ? ending : `**FAIL** ${ending}`
 }
 
+const headingOf = (way: Way) => wordsOf(way).join(', ')
 const momentOf = ({ moment: { step, at } }: Case) => `${step} ${at}`
 
 function distinct<T>(values: readonly T[]): T[] {
@@ -61,7 +62,9 @@ journal ("intent", "done", "commit") or a while into a step ("inside"). It tells
 container runs on the target, 4 and 130 it was put back, 5 the user is asked. "killed" and 5 are followed by the one
 command that was given then. After each, test/faults asserts that exactly one copy runs and that no two ever did, that
 all acknowledged records are there, in order, on all kinds of storage, that nothing is left on either engine but the fenced copy,
-that names, addresses and restart policy are as before, and that the exit code and the message help. The slowest case took
+that names, addresses and restart policy are as before, and that the exit code and the message help. "stretched" is a move with
+\`--stretch --forward\` while a peer stays behind: it finds the container by its name afterwards, wherever that runs, the
+source's published port answers, and what joins networks is on both engines or on neither. The slowest case took
 ${slowest.toFixed(0)} s with its set-up.
 
 ${used.map((fault: FaultName) => `- **${fault}**: ${faults[fault].title}`).join('\n')}

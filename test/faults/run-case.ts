@@ -9,6 +9,7 @@ import { type CommandEnd, RunningCommand } from './command.ts'
 import { endProblems } from './ending.ts'
 import { allowedExitCodes } from './expectation.ts'
 import { type Fault, faults } from './faults/index.ts'
+import { reachProblems, startPeer } from './joined.ts'
 import { type Case, insideMs, momentsOf, type Recovery } from './matrix.ts'
 import { copyProblems, lookBefore, surroundingProblems } from './surroundings.ts'
 import { Watcher } from './watcher.ts'
@@ -57,13 +58,15 @@ async function observed(lab: Lab, test: Case, state: string, outcome: Outcome): 
   const client = await startWorkload(lab, options)
   const watcher = new Watcher(workload.name, [lab.alphaFacts, lab.betaFacts])
   try {
-    const before = await lookBefore(lab)
+    if (test.way.isStretched) await startPeer()
+    const before = await lookBefore(lab, test.way)
     const { where, ending, problems } = await migrated(lab, test, state)
     outcome.ending = ending
     outcome.problems.push(...problems)
     // A stop that nobody waits for any more may still be on its way.
     await sleep(options.slowStopMs)
     await client.hear(5).catch((error) => outcome.problems.push(messageOf(error)))
+    if (test.way.isStretched) outcome.problems.push(...(await reachProblems(lab)))
     outcome.problems.push(...(await copyProblems(lab, before, where)))
     const acknowledged = [...client.acknowledged]
     const lost = await lostRecords(where, acknowledged).catch((error) => [messageOf(error)])
@@ -142,10 +145,11 @@ function recordToDieAt({ way, moment }: Case): string {
   return `#${1 + ((index * 3) % 11)}`
 }
 
-function migrateWords({ way: { mode, path }, moment }: Case): string[] {
+function migrateWords({ way: { mode, path, isStretched }, moment }: Case): string[] {
   const fromTo = ['--from', 'wherry-alpha', '--to', 'wherry-beta', '--mode', mode, '--path', path]
   const slow = moment.step === 'pre-copy' && moment.at === 'inside' ? ['--limit-rate', '8M'] : []
-  return ['migrate', workload.name, ...fromTo, ...slow]
+  const joined = isStretched ? ['--stretch', '--forward'] : []
+  return ['migrate', workload.name, ...fromTo, ...slow, ...joined]
 }
 
 /** Enough to do for the step that a fault has to strike inside of. */

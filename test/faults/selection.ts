@@ -3,6 +3,7 @@ import { applies, type Case, everyCase, type Moment, momentsOf, type Recovery, t
 
 const recoveries: readonly Recovery[] = ['resume', 'rollback']
 const warmDirect: Way = { mode: 'warm', path: 'direct' }
+const stretched: Way = { ...warmDirect, isStretched: true }
 const daemons: readonly FaultName[] = ['source-daemon', 'target-daemon']
 const agents: readonly FaultName[] = ['source-agent', 'target-agent']
 
@@ -15,6 +16,12 @@ const isTender = ({ step, at }: Moment) =>
     `${step}/${at}`,
   )
 const isCopying = ({ step, at }: Moment) => ['agents/done', 'final-round/inside'].includes(`${step}/${at}`)
+/** What a stretched way has more than others. */
+const isJoining = ({ step }: Moment) =>
+  /^(stretch|ghosts|takeover|rest|forward|start|forward-check|commit)$/.test(step)
+/** Moments of those at which much is half done: forwarders are made while other steps go on. */
+const isHalfJoined = ({ step, at }: Moment) =>
+  isJoining({ step, at }) && (at === 'inside' || at === 'commit' || `${step}/${at}` === 'forward/done')
 
 /** The whole matrix: the CLI killed everywhere, and each other fault wherever it finds another situation. */
 export function fullMatrix(): Case[] {
@@ -30,6 +37,9 @@ export function fullMatrix(): Case[] {
       ...combined(way, isTender, ['sigint', ...daemons]),
       ...combined(way, isCopying, [...agents, 'link', 'disk']),
     ]),
+    ...combined(stretched, isHalfJoined, ['sigkill'], 'both'),
+    ...combined(stretched, (moment) => isJoining(moment) && !isHalfJoined(moment), ['sigkill']),
+    ...combined(stretched, isHalfJoined, ['sigint', ...daemons, 'sigkill-twice']),
   ]
 }
 

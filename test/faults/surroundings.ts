@@ -1,15 +1,15 @@
 import type { Engine } from '../../src/engine/engine.ts'
 import type { ContainerDocument } from '../../src/model/documents.ts'
-import { differences, exceptions } from '../lab/harness/documents.ts'
-import type { Lab } from '../lab/harness/engines.ts'
+import { differences, type Exception, exceptions } from '../lab/harness/documents.ts'
+import type { EngineName, Lab } from '../lab/harness/engines.ts'
+import { hostTraces, joinedObjects } from './joined.ts'
+import type { Way } from './matrix.ts'
 import { workload } from './workload.ts'
 
 /** What engines call the volumes that nobody named. */
 export const anonymousName = /^[0-9a-f]{64}$/
 
 const predefined = new Set(['bridge', 'host', 'none'])
-
-type Side = 'alpha' | 'beta'
 
 /** What is on an engine, one line for each object. */
 async function objectsOn(engine: Engine): Promise<string[]> {
@@ -24,37 +24,48 @@ async function objectsOn(engine: Engine): Promise<string[]> {
     ...volumes.map(({ Name }) => `volume ${Name}`),
     // The predefined networks get other ids whenever the daemon starts.
     ...networks.map(({ Id, Name }) => `network ${Name} ${predefined.has(Name) ? '' : Id.slice(0, 12)}`),
-    // The agents' image stays on purpose, for the next migration.
-    ...images.filter((name) => !name.includes('wherry-agent:')).map((name) => `image ${name}`),
+    // wherry's own images stay on purpose, for the next migration.
+    ...images.filter((name) => !/wherry-(agent|network):/.test(name)).map((name) => `image ${name}`),
   ]
+}
+
+/** The same and, where networks may be joined, what is on the engine's host. */
+async function found(lab: Lab, engine: EngineName, { isStretched }: Way): Promise<string[]> {
+  return [...(await objectsOn(lab[engine])), ...(isStretched ? await hostTraces(lab, engine) : [])]
 }
 
 /** Both engines and the container, as they were before a migration. */
 export interface Before {
+  way: Way
   alpha: string[]
   beta: string[]
   container: ContainerDocument
 }
 
-export async function lookBefore({ alpha, beta }: Lab): Promise<Before> {
-  const container = await alpha.containers.inspect(workload.name)
+export async function lookBefore(lab: Lab, way: Way): Promise<Before> {
+  const container = await lab.alpha.containers.inspect(workload.name)
   if (!container) throw new Error(`${workload.name} is not on alpha`)
-  return { alpha: await objectsOn(alpha), beta: await objectsOn(beta), container }
+  return { way, alpha: await found(lab, 'alpha', way), beta: await found(lab, 'beta', way), container }
 }
 
 /** What is there that should not be, and what is missing, with the container where it has to be by now. */
-export async function surroundingProblems(lab: Lab, before: Before, where: Side): Promise<string[]> {
-  const [alpha, beta] = await Promise.all([objectsOn(lab.alpha), objectsOn(lab.beta)])
-  const copy = await lab.beta.containers.inspect(workload.name)
-  const moved = where === 'beta' && copy ? await objectsOf(lab.beta, copy) : []
-  return [
-    ...compared('alpha', before.alpha, alpha),
-    ...compared('beta', [...new Set([...before.beta, ...moved])], beta),
-  ]
+export async function surroundingProblems(lab: Lab, before: Before, where: EngineName): Promise<string[]> {
+  const { way } = before
+  const problems: string[] = []
+  for (const engine of ['alpha', 'beta'] as const) {
+    const now = await found(lab, engine, way)
+    const isOver = where === 'beta'
+    const moved = isOver && engine === 'beta' ? await objectsOf(lab.beta) : []
+    const joined = isOver && way.isStretched ? await joinedObjects(lab, engine, now) : []
+    problems.push(...compared(engine, [...new Set([...before[engine], ...moved, ...joined])], now))
+  }
+  return problems
 }
 
-/** What a copy of the container brings along. */
-async function objectsOf(engine: Engine, copy: ContainerDocument): Promise<string[]> {
+/** What the copy of the container brings along. */
+async function objectsOf(engine: Engine): Promise<string[]> {
+  const copy = await engine.containers.inspect(workload.name)
+  if (!copy) return []
   const network = await engine.networks.inspect(workload.network)
   return [
     `container ${copy.Name} ${copy.Id.slice(0, 12)}`,
@@ -65,15 +76,21 @@ async function objectsOf(engine: Engine, copy: ContainerDocument): Promise<strin
   ]
 }
 
-function compared(engine: Side, expected: readonly string[], found: readonly string[]): string[] {
+function compared(engine: EngineName, expected: readonly string[], found: readonly string[]): string[] {
   return [
     ...found.filter((one) => !expected.includes(one)).map((one) => `left on ${engine}: ${one}`),
     ...expected.filter((one) => !found.includes(one)).map((one) => `missing on ${engine}: ${one}`),
   ]
 }
 
+/** A stretched network's neighbours know the MAC address: the copy asks for it, and shows that it did. */
+const asksForMac: Exception = {
+  path: /^Config\.MacAddress$/,
+  why: 'the MAC address is kept by asking for it',
+}
+
 /** Whether exactly the copy that should run does, with everything that the container had before. */
-export async function copyProblems(lab: Lab, before: Before, where: Side): Promise<string[]> {
+export async function copyProblems(lab: Lab, before: Before, where: EngineName): Promise<string[]> {
   const [onAlpha, onBeta] = await Promise.all([
     lab.alpha.containers.inspect(workload.name),
     lab.beta.containers.inspect(workload.name),
@@ -83,7 +100,7 @@ export async function copyProblems(lab: Lab, before: Before, where: Side): Promi
   const problems: string[] = []
   if (!running?.State.Running || running.State.Paused)
     problems.push(`does not run on ${where}: ${running?.State.Status ?? 'is not there'}`)
-  else problems.push(...changes(before.container, running, where))
+  else problems.push(...changes(before, running, where))
   if (other?.State.Running && !other.State.Paused) problems.push(`runs on ${elsewhere}`)
   if (where === 'beta' && !onAlpha) problems.push('the fenced copy is gone')
   if (where === 'beta' && !/^(no)?$/.test(onAlpha?.HostConfig.RestartPolicy?.Name ?? ''))
@@ -92,9 +109,10 @@ export async function copyProblems(lab: Lab, before: Before, where: Side): Promi
 }
 
 /** What `docker inspect` shows otherwise than before: names, addresses, restart policy and all the rest. */
-function changes(before: ContainerDocument, now: ContainerDocument, where: Side): string[] {
-  const found = differences(comparable(before), comparable(now), exceptions)
-  if (where === 'alpha' && before.Id !== now.Id) found.push('it is another container than before')
+function changes({ way, container }: Before, now: ContainerDocument, where: EngineName): string[] {
+  const allowed = way.isStretched && where === 'beta' ? [...exceptions, asksForMac] : exceptions
+  const found = differences(comparable(container), comparable(now), allowed)
+  if (where === 'alpha' && container.Id !== now.Id) found.push('it is another container than before')
   return found.map((difference) => `changed: ${difference}`)
 }
 

@@ -12,6 +12,7 @@ export const workload = {
   port: 17070,
   subnet: '10.31.70.0/24',
   address: '10.31.70.7',
+  alias: 'ledger',
 }
 
 /** What makes a workload harder to move. */
@@ -29,7 +30,7 @@ export async function startWorkload(
   lab: Lab,
   { bulkMegabytes, rewritesAtStop, slowStopMs }: WorkloadOptions,
 ): Promise<RecordClient> {
-  const { name, network, volume, port, subnet, address } = workload
+  const { name, network, volume, port, subnet, address, alias } = workload
   await lab.alpha.networks.create({ Name: network, IPAM: { Config: [{ Subnet: subnet }] } })
   const id = await lab.alpha.containers.create(name, {
     Image: image,
@@ -46,7 +47,7 @@ export async function startWorkload(
       PortBindings: { '7070/tcp': [{ HostPort: String(port) }] },
     },
     NetworkingConfig: {
-      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address }, Aliases: ['ledger'] } },
+      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address }, Aliases: [alias] } },
     },
   })
   await lab.alpha.containers.start(id)

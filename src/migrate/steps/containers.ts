@@ -1,7 +1,7 @@
 import type { EndpointRequest } from '../../engine/containers.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { migrationLabel, roleLabel } from '../../model/plan.ts'
-import { letsChoose } from '../../network/addresses.ts'
+import { letsChoose, removePlugs } from '../../network/addresses.ts'
 import { wayBackLabels } from '../plan-label.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -36,6 +36,7 @@ export const createContainers: Step = {
     for (const { Id, Names } of await target.containers.list({ labels })) {
       await target.containers.remove(Id, { volumes: true, name: Names[0]?.slice(1) ?? Id })
     }
+    await removePlugs(target, [`${migrationLabel}=${plan.id}`])
   },
 }
 
@@ -44,8 +45,11 @@ async function networksWithoutChoice({ plan, source, target, report }: Run): Pro
   const stretched = plan.networks.filter(({ action }) => action === 'stretch')
   if (stretched.length === 0) return []
   const { reference } = await ensureAgentImage(target, [source], report)
+  // What a run that died has left has addresses that are wanted now.
+  await removePlugs(target, [`${migrationLabel}=${plan.id}`])
+  const labels = { [migrationLabel]: plan.id }
   const found: string[] = []
-  for (const { name } of stretched) if (!(await letsChoose(target, name, reference))) found.push(name)
+  for (const { name } of stretched) if (!(await letsChoose(target, name, reference, labels))) found.push(name)
   return found
 }
 

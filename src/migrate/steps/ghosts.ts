@@ -58,7 +58,7 @@ export const prepareGhosts: Step = {
     for (const ghost of onSource) await prepareGhost(source, ghost, image, labelsOf(plan))
     for (const { endpoints } of onSource) {
       for (const { network, ipv4 } of endpoints) {
-        if (ipv4 && !(await letsChoose(source, network, image)))
+        if (ipv4 && !(await letsChoose(source, network, image, labelsOf(plan))))
           await plugBelow(source, network, ipv4, image, labelsOf(plan))
       }
     }

@@ -35,16 +35,20 @@ interface Traces {
 export async function traces(lab: Lab): Promise<Traces[]> {
   return Promise.all(
     (['alpha', 'beta'] as const).map(async (name) => {
-      const facts = name === 'alpha' ? lab.alphaFacts : lab.betaFacts
       const { images: _, ...objects } = await objectsOn(lab[name])
-      const devices = (await inEngine(facts, 'ls', '/sys/class/net')).split('\n')
-      return {
-        objects,
-        devices: devices.filter((device) => device.startsWith('wherry')),
-        tables: await tablesOn(lab, name),
-      }
+      return { objects, ...(await tracesOn(lab, name)) }
     }),
   )
+}
+
+/** What joins networks on an engine's host. */
+export async function tracesOn(lab: Lab, engine: EngineName): Promise<Omit<Traces, 'objects'>> {
+  const facts = engine === 'alpha' ? lab.alphaFacts : lab.betaFacts
+  const devices = (await inEngine(facts, 'ls', '/sys/class/net')).split('\n')
+  return {
+    devices: devices.filter((device) => device.startsWith('wherry')),
+    tables: await tablesOn(lab, engine),
+  }
 }
 
 /** The tables of nftables that are ours. The engine's host has no nft itself, wherry's image has. */

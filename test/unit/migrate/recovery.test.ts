@@ -70,6 +70,8 @@ function plan(id: string, createdAt = '2026-01-01'): Plan {
     target: { engine: 'b', id: 'B' },
     containers: [container],
     trees: [],
+    networks: [],
+    ghosts: { onSource: [], onTarget: [], givingWay: [] },
   } as unknown as Plan
 }
 
@@ -84,6 +86,7 @@ const stopped: Container = { Id: 's1', Name: '/db', State: { Running: false, Sta
 const copy: Container = {
   Id: 't1',
   Name: '/db',
+  HostConfig: {},
   State: { Running: false, StartedAt: '2026-01-01T01:00:00Z' },
 }
 

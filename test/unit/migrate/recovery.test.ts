@@ -23,6 +23,7 @@ process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 interface Container {
   Id: string
   Name: string
+  HostConfig?: object
   State: { Running: boolean; Paused?: boolean; StartedAt?: string }
   Config?: { Labels: Record<string, string> }
 }

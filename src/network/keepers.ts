@@ -18,6 +18,17 @@ export interface KeeperRequest {
 /** How to put back what was there. */
 export type Undo = () => Promise<void>
 
+/** Undoes from the last to the first, all that can be. @returns why the others could not. */
+export async function putBack(undo: readonly Undo[]): Promise<string[]> {
+  const left: string[] = []
+  for (const step of undo.toReversed()) {
+    await step().catch((error) => {
+      left.push(messageOf(error))
+    })
+  }
+  return left
+}
+
 /** The host's network and the means to change it, and nothing else. */
 const capabilities = ['NET_ADMIN']
 

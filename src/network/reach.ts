@@ -14,7 +14,7 @@ export interface Reach {
 }
 
 /** An agent in a host's own network namespace, with the addresses under which the host may be reached. */
-interface Post {
+export interface Post {
   engine: Engine
   agent: RunningAgent
   addresses: string[]
@@ -90,14 +90,15 @@ async function between(
   )
 }
 
-interface Attempt {
+/** Who dials whom, and where. */
+export interface Attempt {
   listener: Post
   dialer: Post
   addresses: string[]
 }
 
 /** Who may reach whom where: at the address on record, then at all that are known. */
-function attempts(
+export function attempts(
   one: Post,
   other: Post,
   onRecord: (from: Engine, to: Engine) => string | undefined,

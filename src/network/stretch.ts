@@ -7,7 +7,7 @@ import type { NetworkDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type Extent, type Member, planExtent } from './extent.ts'
-import { assertJoined, lastWords, placeKeeper, type Undo } from './keepers.ts'
+import { assertJoined, lastWords, placeKeeper, putBack, type Undo } from './keepers.ts'
 import type { Membership, RecordedMember, StretchRecord } from './membership.ts'
 import { type ProvenLink, proveLinks } from './prove.ts'
 import { findReach, type Reach } from './reach.ts'
@@ -68,17 +68,6 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
     const left = await putBack(undo)
     throw explain(error, extent, said, left)
   }
-}
-
-/** Puts everything back that can be, and says what cannot. */
-async function putBack(undo: readonly Undo[]): Promise<string[]> {
-  const left: string[] = []
-  for (const step of undo.toReversed()) {
-    await step().catch((error) => {
-      left.push(messageOf(error))
-    })
-  }
-  return left
 }
 
 async function bringImages({ engines, report }: StretchRequest): Promise<{ network: string; agent: string }> {

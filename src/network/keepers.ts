@@ -50,8 +50,8 @@ export async function placeKeeper(
 
 /** Takes a keeper away with the link that it keeps. */
 export async function removeKeeper(engine: Engine, id: string): Promise<void> {
-  // One that does not run could not take its link along.
+  // One that does not run could not take its link along; nor could one that is stopped before it listens.
   await engine.containers.start(id)
-  await engine.containers.stop(id)
+  await engine.containers.kill(id, 'SIGTERM')
   await engine.containers.remove(id)
 }

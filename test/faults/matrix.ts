@@ -58,7 +58,7 @@ export function stepNames({ mode, isStretched }: Omit<Way, 'path'>): string[] {
     options: { mode, ...(isStretched ? { forward: {} } : {}) },
     containers: [],
     networks: isStretched ? [{ action: 'stretch' }] : [],
-    ghosts: { onSource: isStretched ? [{}] : [], onTarget: [] },
+    ghosts: { onSource: isStretched ? [{}] : [], onTarget: [], givingWay: [] },
   }
   return stepsOf(plan as unknown as Plan).map(({ name }) => name)
 }

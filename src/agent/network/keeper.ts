@@ -14,7 +14,7 @@ const lookAgainMs = 10_000
  */
 export async function keepStretched(settings: StretchSettings): Promise<void> {
   const stopped = new AbortController()
-  process.once('SIGTERM', () => stopped.abort())
+  process.on('SIGTERM', () => stopped.abort())
   const changes = watchInterfaces(stopped.signal)
   let said = ''
   while (!stopped.signal.aborted) {

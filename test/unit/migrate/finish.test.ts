@@ -50,6 +50,8 @@ function planOf(id: string): Plan {
     containers: [{ name: 'db', sourceId: 's1', wasRunning: true }],
     volumes: [{ name: 'data' }],
     trees: [],
+    networks: [],
+    ghosts: { onSource: [], onTarget: [], givingWay: [] },
   } as unknown as Plan
 }
 

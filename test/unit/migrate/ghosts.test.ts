@@ -38,6 +38,7 @@ function facts(networks: Record<string, string>, parts: Partial<Facts> = {}, run
     peers: [peer('web')],
     stretched: [],
     targetGhosts: [],
+    targetContainers: [],
     targetNetworks: [],
     ...parts,
   } as unknown as Facts
@@ -65,7 +66,9 @@ t.test('who stands in for whom', async (t) => {
     { of: 'db', endpoints: [endpoint('net')] },
     { of: 'x', endpoints: [endpoint('net')] },
   ]
-  const plan = planGhosts(facts({ net: 'bridge' }, { peers, targetGhosts }), options({ stretch: true }))
+  const targetContainers = [{ Names: ['/x'] }] as Facts['targetContainers']
+  const known = { peers, targetGhosts, targetContainers }
+  const plan = planGhosts(facts({ net: 'bridge' }, known), options({ stretch: true }))
   const own = {
     network: 'net',
     ipv4: '10.9.0.2',
@@ -74,7 +77,16 @@ t.test('who stands in for whom', async (t) => {
     names: ['db', 'store', 'db-host'],
   }
   t.strictSame(plan.onSource, [{ of: 'db', endpoints: [own] }])
-  t.strictSame(plan.onTarget, [{ of: 'web', endpoints: [endpoint('net')] }], 'no ghost of a ghost')
+  t.strictSame(plan.onTarget, [{ of: 'web', endpoints: [endpoint('net')] }], 'x is there itself')
+  const further = planGhosts(
+    facts({ net: 'bridge' }, { ...known, targetContainers: [] }),
+    options({ stretch: true }),
+  )
+  t.strictSame(
+    further.onTarget.map(({ of }) => of),
+    ['web', 'x'],
+    'x is on a third engine',
+  )
   t.strictSame(plan.givingWay, [targetGhosts[0]])
 })
 

@@ -23,6 +23,7 @@ process.env.WHERRY_STATE_DIR = await mkdtemp(join(tmpdir(), 'wherry-unit-'))
 interface Container {
   Id: string
   Name: string
+  HostConfig?: object
   State: { Running: boolean; Paused?: boolean; StartedAt?: string }
   Config?: { Labels: Record<string, string> }
 }
@@ -70,6 +71,8 @@ function plan(id: string, createdAt = '2026-01-01'): Plan {
     target: { engine: 'b', id: 'B' },
     containers: [container],
     trees: [],
+    networks: [],
+    ghosts: { onSource: [], onTarget: [], givingWay: [] },
   } as unknown as Plan
 }
 
@@ -84,6 +87,7 @@ const stopped: Container = { Id: 's1', Name: '/db', State: { Running: false, Sta
 const copy: Container = {
   Id: 't1',
   Name: '/db',
+  HostConfig: {},
   State: { Running: false, StartedAt: '2026-01-01T01:00:00Z' },
 }
 

@@ -18,6 +18,8 @@ const plan = {
   id: 'm',
   version: planVersion,
   options: { mode: 'warm' },
+  networks: [],
+  ghosts: { onSource: [], onTarget: [], givingWay: [] },
   note: 'größer als ASCII',
 } as unknown as Plan
 const names = stepsOf(plan).map(({ name }) => name)

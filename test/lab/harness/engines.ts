@@ -2,6 +2,7 @@ import { connectEngine } from '../../../src/engine/connect.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { type LabEngine, labEngine } from '../../../src/lab/record.ts'
 import { roleLabel } from '../../../src/model/plan.ts'
+import { removeKeeper } from '../../../src/network/keepers.ts'
 import { keeperRole } from '../../../src/network/membership.ts'
 import { run } from '../../../src/platform/process.ts'
 
@@ -40,7 +41,7 @@ export async function clear({ alpha, beta }: Pick<Lab, 'alpha' | 'beta'>): Promi
   for (const engine of [alpha, beta]) {
     for (const { Id, Names, Labels } of await engine.containers.list()) {
       // A keeper takes its link along only when it is asked to end.
-      if (Labels[roleLabel] === keeperRole) await engine.containers.stop(Id)
+      if (Labels[roleLabel] === keeperRole) await removeKeeper(engine, Id)
       if (isOurs(Names[0])) await engine.containers.remove(Id, { volumes: true })
     }
     for (const { Name } of await engine.volumes.list()) if (isOurs(Name)) await engine.volumes.remove(Name)

@@ -55,11 +55,13 @@ export async function stretchedBetween(source: Engine, target: Engine): Promise<
     .map(({ network }) => network)
 }
 
-/** The names of the running containers on a network that are no ghosts. */
+/** The names of the running containers on a network that are no helpers of wherry's. */
 export async function othersOn(engine: Engine, network: string): Promise<string[]> {
   const ids = Object.keys((await engine.networks.inspect(network))?.Containers ?? {})
   const documents = await Promise.all(ids.map((id) => engine.containers.inspect(id)))
   return documents.flatMap((document) =>
-    document && document.Config.Labels?.[roleLabel] !== ghostRole ? [document.Name.slice(1)] : [],
+    document && ['target', undefined].includes(document.Config.Labels?.[roleLabel])
+      ? [document.Name.slice(1)]
+      : [],
   )
 }

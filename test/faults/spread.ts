@@ -2,12 +2,12 @@ import { type Case, everyCase, nameOf } from './matrix.ts'
 
 /** A few minutes' worth: each fault where it does most harm, each way of migrating, each recovery. */
 const names = `
-warm direct, networks/intent, sigkill, resume
-warm direct, containers/intent, sigkill, rollback
+warm direct stretched, stretch/inside, target-daemon, rollback
+warm direct stretched, rest/inside, sigkill, rollback
+warm direct stretched, start/inside, sigkill, resume
 warm direct, agents/done, sigkill, resume
 warm direct, pre-copy/inside, sigkill, rollback
 warm direct, fence/done, sigkill, rollback
-warm direct, rest/inside, sigkill, rollback
 warm direct, rest/inside, sigkill, resume
 warm relay, final-round/inside, sigkill, resume
 cold direct, final-round/done, sigkill, rollback

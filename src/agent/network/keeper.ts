@@ -16,7 +16,7 @@ const lookAgainMs = 10_000
 export async function keepStretched(given: unknown): Promise<void> {
   const settings = checked(given)
   const stopped = new AbortController()
-  process.once('SIGTERM', () => stopped.abort())
+  process.on('SIGTERM', () => stopped.abort())
   const changes = watchInterfaces(stopped.signal)
   let said = ''
   while (!stopped.signal.aborted) {

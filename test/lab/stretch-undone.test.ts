@@ -21,6 +21,15 @@ t.test('unstretch takes away what stretch made', async (t) => {
   await leavesNothing(t, lab, stretch, unstretch)
 })
 
+t.test('a keeper that does not run leaves nothing behind either', async (t) => {
+  const stretchAndStop = async () => {
+    await succeed('network', 'stretch', 't-net', '--between', ...both)
+    await docker('beta', 'kill', 'wherry-stretch-t-net')
+  }
+  const unstretch = () => succeed('network', 'unstretch', 't-net', '--on', 'wherry-alpha', '--yes')
+  await leavesNothing(t, lab, stretchAndStop, unstretch)
+})
+
 t.test('a network that was on both engines stays on both', async (t) => {
   await docker(
     'beta',

@@ -143,3 +143,77 @@ t.test('two engines that would give out the same addresses are refused', async (
     'one may have the rest',
   )
 })
+
+t.test('ranges are compared in each subnet', async (t) => {
+  const six = (four?: string, range?: string) =>
+    network({
+      IPAM: {
+        Config: [
+          { ...subnet, ...(four ? { IPRange: four } : {}) },
+          { Subnet: 'fd09::/64', ...(range ? { IPRange: range } : {}) },
+        ],
+      },
+    })
+  const [low, high] = ['10.9.0.0/25', '10.9.0.128/25']
+  refused(t, 'ranges-collide', /fd09::\/64/, member('a', six(low)), member('b', six(high)))
+  t.strictSame(rangesOf(member('a', six(low)), member('b', six(high, 'fd09::7:0/112'))), [
+    [low],
+    [high, 'fd09::7:0/112'],
+  ])
+})
+
+/** A network with a range of its own and a container. */
+function held(range: string, Name: string, IPv4Address: string): NetworkDocument {
+  const Containers = { [Name]: { Name, IPv4Address, IPv6Address: '', MacAddress: '' } }
+  return network({ IPAM: { Config: [{ ...subnet, IPRange: range }] }, Containers })
+}
+
+t.test('two containers with one address are refused by name, a ghost is not', async (t) => {
+  const web = held('10.9.0.0/25', 'web', '10.9.0.9/24')
+  const db = member('b', held('10.9.0.128/25', 'db', '10.9.0.9/24'))
+  refused(
+    t,
+    'addresses-collide',
+    /db on b and web on a both have the address 10\.9\.0\.9/,
+    member('a', web),
+    db,
+  )
+  const ghost = member('b', held('10.9.0.128/25', 'wherry-ghost-web', '10.9.0.9/24'))
+  t.equal(rangesOf(member('a', web), ghost).length, 2)
+  const { membership } = joined('a', 9, 'a', 'b')
+  const both = [member('a', web, { membership }), { ...db, membership }]
+  t.equal(rangesOf(...both).length, 2, 'nor what came about later')
+})
+
+t.test('a subnet that is taken where the network is to be made is refused by name', async (t) => {
+  const others = [network({ Name: 'lan', IPAM: { Config: [{ Subnet: '10.9.0.128/25' }] } })]
+  const says =
+    /net cannot be made on b: its subnet 10\.9\.0\.0\/24 overlaps with 10\.9\.0\.128\/25 of the network lan/
+  refused(t, 'subnet-overlap', says, member('a', network()), member('b', undefined, { others }))
+  const there = member('b', ranged('10.9.0.128/25'), { others })
+  t.equal(rangesOf(member('a', network()), there).length, 2, 'it is there already')
+})
+
+t.test('a name that no container can have is refused', async (t) => {
+  for (const name of ['a b', '-net', 'a/b'])
+    t.throws(() => extentOf(name, [member('a', network()), member('b')], 1), {
+      code: 'network-name',
+      message: name,
+    })
+})
+
+t.test('members that do not answer count, and stay', async (t) => {
+  const absent = [{ engine: 'c', id: 'c' }]
+  t.match(extentOf('net', [joined('a', 9, 'a', 'c')], 1, absent), { vni: 9, members: [{}], absent })
+  refused(t, 'engines', /two or more/, joined('a', 9, 'a', 'c'))
+  const suggestions = [
+    'Name all its members: wherry network stretch net --between a b c',
+    'If c is gone for good: wherry network unstretch net --forget c',
+  ]
+  try {
+    extentOf('net', [joined('a', 9, 'a', 'b', 'c'), member('b')], 1)
+    t.fail('one that is not named is refused')
+  } catch (error) {
+    t.match(error, { code: 'stretched-already', suggestions })
+  }
+})

@@ -14,3 +14,11 @@ export const toFlag = Flags.string({
   helpValue: 'ENGINE',
   required: true,
 })
+
+/** `--on`, for commands that look at what networks have on engines. */
+export const onFlag = Flags.string({
+  multiple: true,
+  default: [],
+  summary: 'Engines to look on; without any, the current one. The other members are found from there.',
+  helpValue: 'ENGINE',
+})

@@ -1,5 +1,5 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
+import { onFlag } from '../../cli/engine-flags.ts'
 import { OpenEngines } from '../../cli/engines.ts'
 import { describeNetworks } from '../../cli/present/network.ts'
 import { type NetworkState, stretchedNetworks } from '../../network/list.ts'
@@ -14,12 +14,7 @@ export default class NetworkList extends BaseCommand {
     '<%= config.bin %> <%= command.id %> --on prod-1',
   ]
   static override flags = {
-    on: Flags.string({
-      multiple: true,
-      default: [],
-      summary: 'Engines to look on; without any, the current one.',
-      helpValue: 'ENGINE',
-    }),
+    on: onFlag,
   }
 
   async run(): Promise<{ networks: NetworkState[] }> {

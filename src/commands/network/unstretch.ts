@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
+import { onFlag } from '../../cli/engine-flags.ts'
 import { OpenEngines } from '../../cli/engines.ts'
 import { askToPart } from '../../cli/present/network.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
@@ -19,12 +20,7 @@ export default class NetworkUnstretch extends BaseCommand {
     network: Args.string({ description: 'Name of the network.', required: true }),
   }
   static override flags = {
-    on: Flags.string({
-      multiple: true,
-      default: [],
-      summary: 'Engines to look on; without any, the current one. The other members are found from there.',
-      helpValue: 'ENGINE',
-    }),
+    on: onFlag,
     forget: Flags.string({
       multiple: true,
       default: [],

@@ -126,7 +126,8 @@ export async function dial(
       data: { attempts: failed },
     })
   }
-  const link = toLink(winner.socket, winner.address)
+  // An address also where a name was dialled: not everybody who is told of it can look names up.
+  const link = toLink(winner.socket, winner.socket.remoteAddress ?? winner.address)
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(broken(new Error('no answer'))), timeoutMilliseconds)
     link.stream.handlers.control = () => {

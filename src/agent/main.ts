@@ -20,6 +20,9 @@ switch (service) {
   case 'stretch':
     await (await import('./network/keeper.ts')).keepStretched(JSON.parse(settings))
     break
+  case 'unstretch':
+    await (await import('./network/keeper.ts')).unstretch(JSON.parse(settings))
+    break
   case 'forward':
     await (await import('./forward/forward.ts')).forward(JSON.parse(settings))
     break

@@ -81,15 +81,14 @@ export class Containers {
     })
   }
 
-  /**
-   * Ends a container at once, or has it end itself by another signal; fine if it has ended already. The signal is given again
-   * and again: a process that has just been started misses one that it does not listen to yet.
-   */
-  async kill(id: string, signal = 'SIGKILL'): Promise<void> {
+  /** Ends a container at once; fine if it has ended already. */
+  async kill(id: string): Promise<void> {
+    await this.#call(`killing container ${id}`, () => this.#get(id).kill({ signal: 'SIGKILL' })).catch(
+      (error) => {
+        if (!hasStatus(error, 409)) throw error
+      },
+    )
     for (let waitedMs = 0; waitedMs < settleTimeoutMs; waitedMs += pollMs) {
-      await this.#call(`killing container ${id}`, () => this.#get(id).kill({ signal })).catch((error) => {
-        if (!hasStatus(error, 409) && !hasStatus(error, 404)) throw error
-      })
       if (!(await this.inspect(id))?.State.Running) return
       await sleep(pollMs)
     }

@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto'
+import { canBeInName } from '../agent/network/settings.ts'
 import { definitionDifferences } from '../drivers/network/definition.ts'
-import { contains, overlap, rangeFor, spareParts } from '../drivers/network/subnets.ts'
+import { subnetsOf } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { NetworkDocument } from '../model/documents.ts'
 import { RefusedError } from '../model/errors.ts'
 import { isBuiltInNetwork } from '../model/manifest.ts'
-import { type Membership, membershipsOn } from './membership.ts'
+import { type Membership, membershipsOn, type RecordedMember } from './membership.ts'
+import { rangesOf, refuseOverlaps, withRanges } from './ranges.ts'
 
 /** A member to be: what its engine has now, and what it gets. */
 export interface Member {
@@ -13,6 +15,8 @@ export interface Member {
   /** The network, where it is there already. */
   document: NetworkDocument | undefined
   membership: Membership | undefined
+  /** The other networks of an engine that is to get this one. */
+  others?: readonly NetworkDocument[]
   /** The parts of the subnets that its engine takes addresses from; empty for the one that has the rest. */
   ranges: string[]
 }
@@ -26,26 +30,41 @@ export interface Extent {
   port: number
   mtuBytes: number
   members: Member[]
+  /** Members on record that do not answer. */
+  absent: readonly RecordedMember[]
 }
 
 /** Swarm takes the numbers from 4096 on; these are far from them. */
 const vniRange = [0x800000, 0xffffff] as const
 
 /** Looks at the engines and says what the stretched network is to be. @throws RefusedError with the reason why it cannot. */
-export async function planExtent(network: string, engines: readonly Engine[], port: number): Promise<Extent> {
+export async function planExtent(
+  network: string,
+  engines: readonly Engine[],
+  port: number,
+  absent: readonly RecordedMember[] = [],
+): Promise<Extent> {
   const members = await Promise.all(
     engines.map(async (engine): Promise<Member> => {
       const document = await engine.networks.inspect(network)
       const [membership] = await membershipsOn(engine, network)
-      return { engine, document, membership, ranges: [] }
+      if (document) return { engine, document, membership, ranges: [] }
+      // Those that span several engines have addresses of their own.
+      const others = (await engine.networks.list()).filter(({ Scope }) => Scope === 'local')
+      return { engine, document, membership, others, ranges: [] }
     }),
   )
-  return extentOf(network, members, port)
+  return extentOf(network, members, port, absent)
 }
 
 /** The same, from what was seen. */
-export function extentOf(network: string, members: readonly Member[], port: number): Extent {
-  refuseEngines(members)
+export function extentOf(
+  network: string,
+  members: readonly Member[],
+  port: number,
+  absent: readonly RecordedMember[] = [],
+): Extent {
+  refuseEngines(members, absent)
   const owner =
     members.find(({ document }) => document && rangesOf(document).length === 0) ??
     members.find(({ document }) => document)
@@ -54,6 +73,31 @@ export function extentOf(network: string, members: readonly Member[], port: numb
     throw new RefusedError('no-such-network', `None of ${nameAll(members)} has a network named ${network}.`, {
       suggestions: [`docker network create ${network}, on one of them`],
     })
+  }
+  refuseNetworks(network, members, definition, owner)
+  refuseOverlaps(network, members, subnetsOf(definition))
+  return {
+    network,
+    definition,
+    ...numbers(network, members, port, absent),
+    mtuBytes: Number(definition.Options?.['com.docker.network.driver.mtu'] ?? 1500),
+    members: withRanges(network, members, definition),
+    absent,
+  }
+}
+
+function refuseNetworks(
+  network: string,
+  members: readonly Member[],
+  definition: NetworkDocument,
+  owner: Member,
+): void {
+  if (!canBeInName(network)) {
+    throw new RefusedError(
+      'network-name',
+      `The network "${network}" cannot be stretched: its name cannot be a part of a container's name.`,
+      { suggestions: ['Make it again with a name of letters, digits, dots, dashes and underscores.'] },
+    )
   }
   if (definition.Driver !== 'bridge' || isBuiltInNetwork(network)) {
     const what = isBuiltInNetwork(network) ? 'is built in' : `has the driver ${definition.Driver}`
@@ -71,18 +115,11 @@ export function extentOf(network: string, members: readonly Member[], port: numb
       { suggestions: ['Remove it there, and it is made again as it must be.'] },
     )
   }
-  return {
-    network,
-    definition,
-    ...numbers(network, members, port),
-    mtuBytes: Number(definition.Options?.['com.docker.network.driver.mtu'] ?? 1500),
-    members: withRanges(network, members, definition),
-  }
 }
 
-function refuseEngines(members: readonly Member[]): void {
+function refuseEngines(members: readonly Member[], absent: readonly RecordedMember[]): void {
   const ids = new Set(members.map(({ engine }) => engine.info.ID))
-  if (ids.size < 2 || ids.size < members.length) {
+  if (ids.size + absent.length < 2 || ids.size < members.length) {
     throw new RefusedError('engines', 'A network is stretched between two or more different engines.')
   }
   for (const { engine } of members) {
@@ -100,14 +137,20 @@ function refuseEngines(members: readonly Member[]): void {
 }
 
 /** Number and port of the network, as it has them if it is stretched already. */
-function numbers(network: string, members: readonly Member[], port: number): { vni: number; port: number } {
+function numbers(
+  network: string,
+  members: readonly Member[],
+  port: number,
+  absent: readonly RecordedMember[],
+): { vni: number; port: number } {
   const records = members.flatMap(({ membership }) => membership?.record ?? [])
   const [record] = records
   if (!record) return { vni: randomInt(...vniRange), port }
-  const here = members.map(({ engine }) => engine.info.ID)
+  const here = [...members.map(({ engine }) => engine.info.ID), ...absent.map(({ id }) => id)]
   const elsewhere = records.flatMap((one) => one.members).filter(({ id }) => !here.includes(id))
   if (elsewhere.length > 0 || records.some(({ settings }) => settings.vni !== record.settings.vni)) {
-    const missing = [...new Set(elsewhere.map(({ engine }) => engine))].join(' ')
+    const names = [...new Set(elsewhere.map(({ engine }) => engine))]
+    const missing = names.join(' ')
     throw new RefusedError(
       'stretched-already',
       missing
@@ -117,75 +160,17 @@ function numbers(network: string, members: readonly Member[], port: number): { v
         suggestions: missing
           ? [
               `Name all its members: wherry network stretch ${network} --between ${nameAll(members, ' ')} ${missing}`,
+              ...names.map(
+                (name) => `If ${name} is gone for good: wherry network unstretch ${network} --forget ${name}`,
+              ),
             ]
-          : [`Part them first: wherry network unstretch ${network}`],
+          : [
+              `Part them first: wherry network unstretch ${network}${members.map(({ engine }) => ` --on ${engine.name}`).join('')}`,
+            ],
       },
     )
   }
   return { vni: record.settings.vni, port: record.settings.port }
-}
-
-/** Gives each member without a network a part of each subnet in which nobody has an address, and that no other has. */
-function withRanges(network: string, members: readonly Member[], definition: NetworkDocument): Member[] {
-  const subnets = (definition.IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
-  const taken = members.flatMap(({ document }) =>
-    document ? [...rangesOf(document), ...addressesOf(document)] : [],
-  )
-  const given: Member[] = []
-  for (const member of members) {
-    const { document, engine } = member
-    const ranges = document ? rangesOf(document) : subnets.map((subnet) => freeRange(network, subnet, taken))
-    const rival = document && given.find((other) => other.document && clash(ranges, other.ranges))
-    if (rival)
-      throw rangesCollide(network, engine.name, rival.engine.name, ranges.length > 0 ? ranges : subnets)
-    if (!document) taken.push(...ranges)
-    given.push({ ...member, ranges })
-  }
-  return given
-}
-
-/** Whether two engines would give out the same addresses; one that has no range may take what is in no other's. */
-function clash(own: readonly string[], others: readonly string[]): boolean {
-  if (own.length === 0 && others.length === 0) return true
-  return own.some((range) => others.some((other) => overlap(range, other)))
-}
-
-function rangesCollide(network: string, one: string, other: string, ranges: readonly string[]): RefusedError {
-  return new RefusedError(
-    'ranges-collide',
-    `${one} and ${other} would both give out addresses from ${ranges.join(', ')} on ${network}.`,
-    { suggestions: [`Remove ${network} on one of them; it is made again with a range of its own.`] },
-  )
-}
-
-function freeRange(network: string, subnet: string, taken: readonly string[]): string {
-  for (let index = 0; index < spareParts; index++) {
-    const range = rangeFor(subnet, index)
-    if (
-      range &&
-      !taken.some((other) => (other.includes('/') ? overlap(range, other) : contains(range, other)))
-    ) {
-      return range
-    }
-  }
-  throw new RefusedError(
-    'subnet-full',
-    `The subnet ${subnet} of ${network} has no free part left for another engine's addresses.`,
-    { suggestions: ['Make the network again with a larger subnet, such as /16.'] },
-  )
-}
-
-function rangesOf({ IPAM }: NetworkDocument): string[] {
-  return (IPAM.Config ?? []).flatMap(({ IPRange }) => IPRange || [])
-}
-
-function addressesOf({ Containers, IPAM }: NetworkDocument): string[] {
-  const endpoints = Object.values(Containers ?? {}).flatMap(({ IPv4Address, IPv6Address }) => [
-    IPv4Address,
-    IPv6Address,
-  ])
-  const gateways = (IPAM.Config ?? []).map(({ Gateway }) => Gateway ?? '')
-  return [...endpoints, ...gateways].map((address) => address.split('/')[0] ?? '').filter(Boolean)
 }
 
 function nameAll(members: readonly Member[], separator = ', '): string {

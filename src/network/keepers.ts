@@ -1,57 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
-import { keeperLabels, keeperName, type Membership, type StretchRecord } from './membership.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { roleLabel } from '../model/plan.ts'
+import { keeperLabels, keeperName, keeperRole, type Membership, type StretchRecord } from './membership.ts'
 
 /** What a keeper's container is made of. */
 export interface KeeperRequest {
   engine: Engine
   image: string
   record: StretchRecord
-  /** Beside the keeper's own. */
+  /** Of one that is new, beside its own; one that was there keeps those that it has. */
   labels: Record<string, string>
+}
+
+/** How to put back what was there. */
+export type Undo = () => Promise<void>
+
+/** Undoes from the last to the first, all that can be. @returns why the others could not. */
+export async function putBack(undo: readonly Undo[]): Promise<string[]> {
+  const left: string[] = []
+  for (const step of undo.toReversed()) {
+    await step().catch((error) => {
+      left.push(messageOf(error))
+    })
+  }
+  return left
 }
 
 /** The host's network and the means to change it, and nothing else. */
 const capabilities = ['NET_ADMIN']
 
+const pollMs = 50
+/** Far more than taking a link away needs, and enough for one more look of a keeper that could not join at once. */
+const patienceMs = { removal: 60_000, joining: 12_000 }
+
 /**
- * Puts a keeper on an engine, in place of the one that may be there: the link itself stays meanwhile.
- * @returns how to put back what was there.
+ * Puts a keeper on an engine, in place of the one that may be there: the link itself stays meanwhile. How to put back what was there
+ * comes to `undo` before anything is changed.
  */
 export async function placeKeeper(
   request: KeeperRequest,
   before: Membership | undefined,
-): Promise<() => Promise<void>> {
-  const { engine, record, labels, image } = request
-  if (before?.isRunning && isDeepStrictEqual(before.record, record)) return async () => {}
-  if (before) await engine.containers.remove(before.containerId)
+  undo: Undo[],
+): Promise<void> {
+  const { engine, record } = request
+  if (before?.isRunning && isDeepStrictEqual(before.record, record)) return
+  // A link that was there before a migration is not that migration's to take away.
+  const labels = before?.labels ?? request.labels
+  undo.push(async () => {
+    if (!before) return removeKeeper(request)
+    const id = await createKeeper(before)
+    if (before.isRunning) await engine.containers.start(id)
+  })
+  await engine.containers.start(await createKeeper({ ...request, labels }))
+}
+
+/** Creates a keeper, not started, in place of the one that may be there. */
+async function createKeeper({ engine, image, record, labels }: KeeperRequest): Promise<string> {
   const { network } = record.settings
-  const id = await createService(engine, {
+  await takeAway(engine, network)
+  return createService(engine, {
     image,
     name: keeperName(network),
     kind: 'stretch',
-    labels: { ...(before?.labels ?? {}), ...labels, ...keeperLabels(network, record) },
+    labels: { ...labels, ...keeperLabels(network, record) },
     settings: record.settings,
     capabilities,
     network: 'host',
     stopSignal: 'SIGTERM',
   })
-  await engine.containers.start(id)
-  return async () => {
-    if (before)
-      await placeKeeper(
-        { ...request, record: before.record },
-        { ...before, containerId: id, isRunning: true },
-      )
-    else await removeKeeper(engine, id)
-  }
 }
 
-/** Takes a keeper away with the link that it keeps. */
-export async function removeKeeper(engine: Engine, id: string): Promise<void> {
-  // One that does not run could not take its link along; nor could one that is stopped before it listens.
+/** Removes the container alone: a keeper that is killed leaves its link. One of somebody else's is left alone. */
+async function takeAway(engine: Engine, network: string): Promise<void> {
+  const there = await engine.containers.inspect(keeperName(network))
+  if (there?.Config.Labels?.[roleLabel] === keeperRole) await engine.containers.remove(there.Id)
+}
+
+/**
+ * Takes a keeper away with the link that it keeps, whether it runs or not. A container with its name and labels does that in its
+ * place, so that a removal that fails can be repeated.
+ * @throws WherryError `link-not-removed`
+ */
+export async function removeKeeper({ engine, image, record, labels }: KeeperRequest): Promise<void> {
+  const { network } = record.settings
+  await takeAway(engine, network)
+  const id = await engine.containers.create(keeperName(network), {
+    Image: image,
+    Cmd: ['unstretch', JSON.stringify(record.settings)],
+    Labels: { ...labels, ...keeperLabels(network, record) },
+    User: '0:0',
+    StopSignal: 'SIGKILL',
+    HostConfig: {
+      NetworkMode: 'host',
+      CapDrop: ['ALL'],
+      CapAdd: capabilities,
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
+    },
+  })
   await engine.containers.start(id)
-  await engine.containers.kill(id, 'SIGTERM')
+  await untilEnded(engine, id, network)
   await engine.containers.remove(id)
+}
+
+async function untilEnded(engine: Engine, id: string, network: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < patienceMs.removal; waitedMs += pollMs) {
+    const state = (await engine.containers.inspect(id))?.State
+    if (state?.Running) await sleep(pollMs)
+    else if (state?.ExitCode === 0) return
+    else break
+  }
+  const words = await engine.containers.logs(id, 20).catch(messageOf)
+  throw new WherryError(
+    'link-not-removed',
+    exitCodes.unexpected,
+    `The link of ${network} on ${engine.name} could not be taken away: ${words.trim() || 'it takes too long'}`,
+    { suggestions: [`Try again: wherry network unstretch ${network} --on ${engine.name}`] },
+  )
+}
+
+/** The last that a keeper said. */
+export async function lastWords(engine: Engine, network: string): Promise<string> {
+  return (await engine.containers.logs(keeperName(network), 1)).trim()
+}
+
+/**
+ * Waits until a keeper has joined its network; for one that says nothing, only so long.
+ * @throws WherryError `not-joined` in the words of one that could not.
+ */
+export async function assertJoined(
+  engine: Engine,
+  network: string,
+  timeoutMs = patienceMs.joining,
+): Promise<void> {
+  let said = ''
+  for (let waitedMs = 0; waitedMs < timeoutMs; waitedMs += pollMs) {
+    said = await lastWords(engine, network)
+    if (said !== '' && !hasFailed(said, network)) return
+    await sleep(pollMs)
+  }
+  if (hasFailed(said, network))
+    throw new WherryError('not-joined', exitCodes.refused, `${engine.name} says: ${said}`)
+}
+
+function hasFailed(said: string, network: string): boolean {
+  return said.startsWith(`${network}: not joined`)
 }

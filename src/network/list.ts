@@ -54,7 +54,14 @@ async function stateOf(
     port,
     members: [
       ...(await Promise.all(memberships.map(memberOf))),
-      ...missing.map((one): NetworkMember => ({ ...one, state: 'missing', ghosts: [] })),
+      ...missing.map(
+        ({ engine, reason }): NetworkMember => ({
+          engine,
+          reason,
+          state: 'missing',
+          ghosts: [],
+        }),
+      ),
     ],
     links: [],
     encrypted: false,

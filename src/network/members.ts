@@ -1,7 +1,7 @@
 import { connectEngine } from '../engine/connect.ts'
 import type { Engine } from '../engine/engine.ts'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
-import { type Membership, membershipsOn } from './membership.ts'
+import { type Membership, membershipsOn, type RecordedMember } from './membership.ts'
 
 /** A stretched network as its members have it on record. */
 export interface KnownNetwork {
@@ -9,8 +9,15 @@ export interface KnownNetwork {
   memberships: Membership[]
   /** Members that answer, also those that have lost their keeper. */
   engines: Engine[]
-  /** Members that could not be looked at, and why. */
-  missing: { engine: string; reason: string }[]
+  /** Members without a keeper that could be seen, and why. */
+  missing: MissingMember[]
+}
+
+/** A member of which only the others' records are known. */
+export interface MissingMember extends RecordedMember {
+  reason: string
+  /** It cannot be reached; else it has lost its keeper. */
+  isAbsent: boolean
 }
 
 /**
@@ -31,14 +38,15 @@ export async function findStretched(
     const missing: KnownNetwork['missing'] = []
     for (const member of membersOnRecord(memberships)) {
       if (memberships.some(({ engine }) => engine.info.ID === member.id)) continue
-      const engine = await findEngine(member, all, opened).catch((error) => {
-        missing.push({ engine: member.engine, reason: messageOf(error) })
-      })
-      if (!engine) continue
-      const [membership] = await membershipsOn(engine, name)
-      present.push(engine)
-      if (membership) memberships.push(membership)
-      else missing.push({ engine: member.engine, reason: 'it has no keeper of this network' })
+      try {
+        const engine = await findEngine(member, all, opened)
+        const [membership] = await membershipsOn(engine, name)
+        present.push(engine)
+        if (membership) memberships.push(membership)
+        else missing.push({ ...member, reason: 'it has no keeper of this network', isAbsent: false })
+      } catch (error) {
+        missing.push({ ...member, reason: messageOf(error), isAbsent: true })
+      }
     }
     known.push({ network: name, memberships, engines: present, missing })
   }
@@ -75,13 +83,13 @@ export function theOnly(
   })
 }
 
-function membersOnRecord(memberships: readonly Membership[]): { engine: string; id: string }[] {
+function membersOnRecord(memberships: readonly Membership[]): RecordedMember[] {
   const all = memberships.flatMap(({ record }) => record.members)
   return all.filter(({ id }, index) => all.findIndex((other) => other.id === id) === index)
 }
 
 async function findEngine(
-  { engine: name, id }: { engine: string; id: string },
+  { engine: name, id }: RecordedMember,
   all: Engine[],
   opened: Engine[],
 ): Promise<Engine> {

@@ -1,4 +1,4 @@
-import type { StretchSettings } from '../agent/network/vxlan.ts'
+import { type StretchSettings, settingsFrom } from '../agent/network/settings.ts'
 import type { Engine } from '../engine/engine.ts'
 import { roleLabel } from '../model/plan.ts'
 
@@ -7,11 +7,17 @@ export const networkLabel = 'wherry.network'
 /** What the keeper was told, and who the other members are, as JSON. */
 const recordLabel = 'wherry.stretch'
 
+/** A member as the others have it on record: how the engine was called when it joined, and its id. */
+export interface RecordedMember {
+  engine: string
+  id: string
+}
+
 /** What every member's keeper has on record. */
 export interface StretchRecord {
   settings: StretchSettings
-  /** All members, this one included: how the engine was called when it joined, and its id. */
-  members: { engine: string; id: string }[]
+  /** All members, this one included. */
+  members: RecordedMember[]
   /** The network was made by wherry when this engine joined. */
   madeNetwork: boolean
 }
@@ -21,6 +27,8 @@ export interface Membership {
   engine: Engine
   network: string
   containerId: string
+  /** What the keeper was made from. */
+  image: string
   isRunning: boolean
   record: StretchRecord
   labels: Record<string, string>
@@ -37,16 +45,53 @@ export function keeperLabels(network: string, record: StretchRecord): Record<str
   return { [roleLabel]: keeperRole, [networkLabel]: network, [recordLabel]: JSON.stringify(record) }
 }
 
-/** The stretched networks that an engine is a member of, or the one of that name. */
+/**
+ * The stretched networks that an engine is a member of, or the one of that name. Keepers whose record cannot be read, or holds what
+ * no record of ours can, are left out.
+ */
 export async function membershipsOn(engine: Engine, network?: string): Promise<Membership[]> {
   const labels = [`${roleLabel}=${keeperRole}`, ...(network ? [`${networkLabel}=${network}`] : [])]
   const keepers = await engine.containers.list({ labels })
-  return keepers.map(({ Id, State, Labels }) => ({
-    engine,
-    network: Labels[networkLabel] ?? '',
-    containerId: Id,
-    isRunning: State === 'running',
-    record: JSON.parse(Labels[recordLabel] ?? '{}') as StretchRecord,
-    labels: Labels,
-  }))
+  return keepers.flatMap(({ Id, Image, State, Labels }) => {
+    const record = recordFrom(Labels[recordLabel] ?? '')
+    if (!record || record.settings.network !== Labels[networkLabel]) return []
+    return {
+      engine,
+      network: record.settings.network,
+      containerId: Id,
+      image: Image,
+      isRunning: State === 'running',
+      record,
+      labels: Labels,
+    }
+  })
+}
+
+/** The same record when some members, by the ids of their engines, are none any more. */
+export function withoutMembers(record: StretchRecord, ids: readonly string[]): StretchRecord {
+  const { settings, members } = record
+  const peers = settings.peers.filter(({ id }) => id === undefined || !ids.includes(id))
+  return {
+    ...record,
+    settings: { ...settings, peers },
+    members: members.filter(({ id }) => !ids.includes(id)),
+  }
+}
+
+/** What a label says, undefined where it is not a record as it must be. */
+function recordFrom(label: string): StretchRecord | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(label)
+  } catch {
+    return undefined
+  }
+  const { settings: given, members, madeNetwork } = (value ?? {}) as Record<string, unknown>
+  const settings = settingsFrom(given)
+  if (!settings || typeof madeNetwork !== 'boolean' || !Array.isArray(members)) return undefined
+  const valid = members.flatMap((member) => {
+    const { engine, id } = (member ?? {}) as Record<string, unknown>
+    return typeof engine === 'string' && typeof id === 'string' ? { engine, id } : []
+  })
+  return valid.length === members.length ? { settings, members: valid, madeNetwork } : undefined
 }

@@ -14,27 +14,30 @@ export interface Reach {
 }
 
 /** An agent in a host's own network namespace, with the addresses under which the host may be reached. */
-interface Post {
+export interface Post {
   engine: Engine
   agent: RunningAgent
   addresses: string[]
 }
 
 /**
- * Finds for each pair of hosts how each reaches the other, by trying. @throws WherryError `hosts-apart` for two that cannot
- * reach each other.
+ * Finds for each pair of hosts how each reaches the other, by trying: first at the address that is on record, so that what works is
+ * not changed. @throws WherryError `hosts-apart` for two that cannot reach each other.
  */
 export async function findReach(
   engines: readonly Engine[],
   image: string,
   labels: Record<string, string>,
+  onRecord: (from: Engine, to: Engine) => string | undefined,
 ): Promise<Reach[]> {
   const posts: Post[] = []
+  // The same one of a pair dials each time, whichever of them was named first.
+  const sorted = engines.toSorted((a, b) => (a.info.ID < b.info.ID ? -1 : 1))
   try {
-    for (const engine of engines) posts.push(await takePost(engine, image, labels))
+    for (const engine of sorted) posts.push(await takePost(engine, image, labels))
     const found: Reach[] = []
     for (const [index, one] of posts.entries()) {
-      for (const other of posts.slice(index + 1)) found.push(...(await between(one, other)))
+      for (const other of posts.slice(index + 1)) found.push(...(await between(one, other, onRecord)))
     }
     return found
   } finally {
@@ -62,14 +65,15 @@ async function takePost(engine: Engine, image: string, labels: Record<string, st
   }
 }
 
-async function between(one: Post, other: Post): Promise<Reach[]> {
+async function between(
+  one: Post,
+  other: Post,
+  onRecord: (from: Engine, to: Engine) => string | undefined,
+): Promise<Reach[]> {
   const reasons: string[] = []
-  for (const [listener, dialer] of [
-    [one, other],
-    [other, one],
-  ] as const) {
+  for (const { listener, dialer, addresses } of attempts(one, other, onRecord)) {
     try {
-      const joined = await joinDirectly(listener.agent.client, dialer.agent.client, listener.addresses)
+      const joined = await joinDirectly(listener.agent.client, dialer.agent.client, addresses)
       const address = plain(joined.address)
       const back = plain(joined.dialerAddress)
       return [
@@ -90,6 +94,27 @@ async function between(one: Post, other: Post): Promise<Reach[]> {
       ],
     },
   )
+}
+
+/** Who dials whom, and where. */
+export interface Attempt {
+  listener: Post
+  dialer: Post
+  addresses: string[]
+}
+
+/** Who may reach whom where: at the address on record, then at all that are known. */
+export function attempts(
+  one: Post,
+  other: Post,
+  onRecord: (from: Engine, to: Engine) => string | undefined,
+): Attempt[] {
+  const known = onRecord(other.engine, one.engine)
+  return [
+    ...(known ? [{ listener: one, dialer: other, addresses: [known] }] : []),
+    { listener: one, dialer: other, addresses: one.addresses },
+    { listener: other, dialer: one, addresses: other.addresses },
+  ]
 }
 
 /** An IPv4 address as such, also where a socket for both families shows it as IPv6. */

@@ -1,3 +1,4 @@
+import type { Peer } from '../agent/network/settings.ts'
 import { networkRequest } from '../drivers/network/definition.ts'
 import { firstAddress } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -6,18 +7,20 @@ import type { NetworkDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
 import { type Extent, type Member, planExtent } from './extent.ts'
-import { placeKeeper } from './keepers.ts'
-import { keeperName, type StretchRecord } from './membership.ts'
+import { assertJoined, lastWords, placeKeeper, putBack, type Undo } from './keepers.ts'
+import type { Membership, RecordedMember, StretchRecord } from './membership.ts'
 import { type ProvenLink, proveLinks } from './prove.ts'
 import { findReach, type Reach } from './reach.ts'
 
 export interface StretchRequest {
   network: string
-  /** At least two, and all members that the network has already. */
+  /** At least two with the absent ones, and all members that the network has already. */
   engines: readonly Engine[]
+  /** Members that do not answer now: what is on record of them stays. */
+  absent?: readonly RecordedMember[]
   /** UDP port between the hosts. */
   port: number
-  /** Labels for what is made, beside those by which it is found again. */
+  /** Labels for what is new, beside those by which it is found again. */
   labels: Record<string, string>
   report: Report
 }
@@ -36,36 +39,35 @@ export interface StretchedNetwork {
 /** The port between hosts, unless told: not the one that Swarm uses, so that rules for one do not meet the other. */
 export const defaultPort = 14789
 
-type Undo = () => Promise<void>
-
 /**
  * Joins the networks of one name on several engines into one L2 segment, and makes it where it is missing. Shown to carry
  * the network's packets before it returns; on failure everything is put back. Fine if it is stretched already.
- * @throws RefusedError where it cannot be, WherryError `hosts-apart` or `link-broken` where packets do not come through.
+ * @throws RefusedError where it cannot be, WherryError `hosts-apart`, `not-joined` or `link-broken` where packets do not come
+ * through.
  */
 export async function stretchNetwork(request: StretchRequest): Promise<StretchedNetwork> {
   const { engines, network, report } = request
   const names = engines.map(({ name }) => name).join(', ')
   report({ type: 'phase', phase: 'stretch', message: `stretching ${network} between ${names}` })
-  const extent = await planExtent(network, engines, request.port)
+  const extent = await planExtent(network, engines, request.port, request.absent)
   const images = await bringImages(request)
-  const reaches = await findReach(engines, images.agent, request.labels)
+  const onRecord = (from: Engine, to: Engine) => addressOnRecord(extent, from, to)
+  const reaches = await findReach(engines, images.agent, request.labels, onRecord)
   const undo: Undo[] = []
   try {
     for (const member of extent.members) {
       const document = await ensureNetwork(extent, member, request, undo)
       const record = recordFor(extent, member, document, reaches)
       const { engine, membership } = member
-      undo.push(
-        await placeKeeper({ engine, image: images.network, record, labels: request.labels }, membership),
-      )
+      await placeKeeper({ engine, image: images.network, record, labels: request.labels }, membership, undo)
     }
+    for (const engine of engines) await assertJoined(engine, network)
     const links = await proveLinks(request, extent.mtuBytes, images.agent)
     return describe(extent, links)
   } catch (error) {
-    const failed = await explain(error, extent)
-    for (const step of undo.toReversed()) await step()
-    throw failed
+    const said = await sayings(extent)
+    const left = await putBack(undo)
+    throw explain(error, extent, said, left)
   }
 }
 
@@ -104,14 +106,15 @@ async function ensureNetwork(
 }
 
 function recordFor(
-  { network, vni, port, mtuBytes, members }: Extent,
+  { network, vni, port, mtuBytes, members, absent }: Extent,
   { engine, document, membership }: Member,
   { Id, Options }: NetworkDocument,
   reaches: readonly Reach[],
 ): StretchRecord {
   const peers = reaches
     .filter(({ from }) => from === engine)
-    .map(({ address, source }) => ({ address, from: source }))
+    .map(({ to, address, source }): Peer => ({ address, from: source, id: to.info.ID }))
+    .concat(absent.flatMap(({ id }) => peerOnRecord(id, membership, members) ?? []))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
   const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`
   return {
@@ -119,26 +122,45 @@ function recordFor(
     // In the same order on whichever of them it begins, so that nothing looks changed.
     members: members
       .map((member) => ({ engine: member.engine.name, id: member.engine.info.ID }))
+      .concat(absent.map(({ engine, id }) => ({ engine, id })))
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
     madeNetwork: membership?.record.madeNetwork ?? document === undefined,
   }
 }
 
-/** Adds what the keepers say: they know why a link was not made. */
-async function explain(error: unknown, { members, network }: Extent): Promise<unknown> {
-  if (!(error instanceof WherryError) || error.code !== 'link-broken') return error
-  const said = await Promise.all(
+function addressOnRecord({ members }: Extent, from: Engine, to: Engine): string | undefined {
+  const { membership } = members.find(({ engine }) => engine === from) ?? {}
+  return peerOnRecord(to.info.ID, membership, [])?.address
+}
+
+/** How a member is reached, as a keeper has it on record; as any other has it where the own keeper is gone. */
+function peerOnRecord(id: string, own: Membership | undefined, members: readonly Member[]): Peer | undefined {
+  const records = [own, ...members.map(({ membership }) => membership)]
+  return records.flatMap((one) => one?.record.settings.peers ?? []).find((peer) => peer.id === id)
+}
+
+/** What the keepers say: they know why a link was not made. */
+function sayings({ members, network }: Extent): Promise<string[]> {
+  return Promise.all(
     members.map(async ({ engine }) => {
-      const log = await engine.containers.logs(keeperName(network), 1).catch(messageOf)
-      return `${engine.name} says: ${log.trim()}`
+      const said = await lastWords(engine, network).catch(messageOf)
+      return `${engine.name} says: ${said}`
     }),
   )
+}
+
+function explain(error: unknown, { network }: Extent, said: string[], left: readonly string[]): unknown {
+  const isOfLink = error instanceof WherryError && ['link-broken', 'not-joined'].includes(error.code)
+  if (!isOfLink && left.length === 0) return error
+  const code = error instanceof WherryError ? error.code : 'unexpected'
+  const outcome = left.length === 0 ? 'and everything is as before' : 'and not all could be put back'
+  const advice = code === 'link-broken' ? ['Let UDP through between the hosts, on the port of --port.'] : []
   return new WherryError(
-    error.code,
-    exitCodes.refused,
-    `${network} could not be stretched, and everything is as before: ${error.message}`,
+    code,
+    left.length === 0 ? exitCodes.refused : exitCodes.unexpected,
+    `${network} could not be stretched, ${outcome}: ${messageOf(error)}`,
     {
-      suggestions: ['Let UDP through between the hosts, on the port of --port.', ...said],
+      suggestions: [...advice, ...(isOfLink ? said : []), ...left.map((reason) => `Not put back: ${reason}`)],
       cause: error,
     },
   )

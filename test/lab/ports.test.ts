@@ -5,6 +5,8 @@ import { failed, fromTo } from './harness/counter.ts'
 import { askTcp, askUdp, runEcho } from './harness/echo.ts'
 import { clear, docker, type EngineName, inEngine, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
+import { ask, startPeer } from './harness/peers.ts'
+import { dual, succeed } from './harness/stretched.ts'
 import { migrate, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
@@ -53,7 +55,7 @@ t.test('an address that only the source has, ranges, and what is mapped wrongly'
   })
   await inEngine(lab.alphaFacts, 'ip', 'address', 'add', only, 'dev', 'lo')
   await start('alpha', 't-it', '-p', '192.0.2.7:18400:80', '-p', '127.0.0.1:18500-18502:90-92')
-  await start('alpha', 't-too', '-p', '18501:90')
+  await start('alpha', 't-too', '-p', '18510:90')
   const refused = async (...flags: string[]) => {
     const ended = await wherry(['migrate', 't-it', ...fromTo, '--json', ...flags])
     return [ended.exitCode, ended.json.error.code, ended.json.error.suggestions.join('\n')]
@@ -135,4 +137,17 @@ t.test('who would lose the other is named', async (t) => {
     t.match(said, /^t-side on wherry-alpha shares the network of t-it, and would lose it\.$/m)
     t.match(said, /^t-client on wherry-alpha is linked to t-it, and would lose it\.$/m)
   }
+})
+
+t.test('links lead over a stretched network, to a peer that stays and from one', async (t) => {
+  t.teardown(() => clear(lab))
+  await docker('alpha', 'network', 'create', ...dual, 't-net')
+  await startPeer('alpha', 't-stays', '--network', 't-net')
+  const id = (await lab.alpha.containers.inspect('t-stays'))?.Id.slice(0, 12)
+  await startPeer('alpha', 't-it', '--network', 't-net', '--link', 't-stays:base', '--link', `${id}:byid`)
+  await startPeer('alpha', 't-client', '--network', 't-net', '--link', 't-it:service')
+  await succeed('migrate', 't-it', ...fromTo, '--stretch')
+  for (const name of ['base', 'byid'])
+    t.equal((await ask('beta', 't-it', name)).failure, undefined, `the link ${name} leads to who stays`)
+  t.equal((await ask('alpha', 't-client', 'service')).failure, undefined, 'and a link leads to who moved')
 })

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { StretchSettings } from './vxlan.ts'
+import type { StretchSettings } from './settings.ts'
 
 /** Ethernet, IPv4 or IPv6, UDP and VXLAN headers around a packet (RFC 7348), and IPv6 and TCP headers inside. */
 const outerBytes = { ip: 50, ip6: 70 }

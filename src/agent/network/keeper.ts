@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../model/errors.ts'
-import { ensureLink, removeLink, type StretchSettings } from './vxlan.ts'
+import { type StretchSettings, settingsFrom } from './settings.ts'
+import { ensureLink, removeLink } from './vxlan.ts'
 
 /** How long changes are given to settle, and how often somebody looks although nothing was heard. */
 const settleMs = 200
@@ -12,14 +13,16 @@ const lookAgainMs = 10_000
  * Keeps this host's end of a stretched network as it should be, whatever others do to interfaces and filters, until it is
  * told to stop (SIGTERM); then takes it away. Runs in the host's network namespace with NET_ADMIN.
  */
-export async function keepStretched(settings: StretchSettings): Promise<void> {
+export async function keepStretched(given: unknown): Promise<void> {
+  const settings = checked(given)
   const stopped = new AbortController()
-  process.on('SIGTERM', () => stopped.abort())
+  process.once('SIGTERM', () => stopped.abort())
   const changes = watchInterfaces(stopped.signal)
   let said = ''
   while (!stopped.signal.aborted) {
     const now = await ensureLink(settings).then(
-      (done) => (done.length > 0 ? done.join(', ') : said),
+      // After a failure also that all is right again without a change.
+      (done) => done.join(', ') || (said && 'joined'),
       (error) => `not joined: ${messageOf(error)}`,
     )
     if (now !== said) process.stdout.write(`${settings.network}: ${now}\n`)
@@ -28,6 +31,17 @@ export async function keepStretched(settings: StretchSettings): Promise<void> {
   }
   await removeLink(settings)
   process.exit(0)
+}
+
+/** Takes away what a keeper left that could not do so itself. Runs as a keeper does. */
+export async function unstretch(given: unknown): Promise<void> {
+  await removeLink(checked(given))
+}
+
+function checked(given: unknown): StretchSettings {
+  const settings = settingsFrom(given)
+  if (!settings) throw new Error('These are no settings of a stretched network.')
+  return settings
 }
 
 /** Hears of every change of an interface, rtnetlink(7). */

@@ -1,21 +1,8 @@
 import { run, tryRun } from './commands.ts'
 import { tableText } from './filter.ts'
+import type { StretchSettings } from './settings.ts'
 
-/** One engine's end of a stretched network. Everything in it is on this engine's host. */
-export interface StretchSettings {
-  /** The network's name, for messages. */
-  network: string
-  /** The bridge that the engine made for it. */
-  bridge: string
-  /** VXLAN network identifier, 24 bits (RFC 7348). */
-  vni: number
-  /** UDP port that all members use. */
-  port: number
-  /** The other members: where to send to, and which source address their packets have. */
-  peers: { address: string; from: string }[]
-  /** Bytes of payload that the network's containers may put into one packet. */
-  mtuBytes: number
-}
+export type { StretchSettings } from './settings.ts'
 
 /** The VXLAN device's name, at most 15 characters as for every interface. */
 export function deviceName({ vni }: Pick<StretchSettings, 'vni'>): string {
@@ -38,32 +25,40 @@ interface FdbEntry {
 const everywhere = '00:00:00:00:00:00'
 
 /**
- * Makes the host's end as it should be and leaves alone what is right: device, bridge port, peers and filters. Gives what it
- * had to change, for the log. Throws with the failing program's own words.
+ * Makes the host's end as it should be and leaves alone what is right: filters, device, peers and bridge port, in this order, for
+ * nothing may cross unfiltered. Gives what it had to change, for the log. Throws with the failing program's own words; where the
+ * filters cannot be had the device is in no bridge.
  */
 export async function ensureLink(settings: StretchSettings): Promise<string[]> {
-  const changes: string[] = []
   const device = deviceName(settings)
-  const { bridge, port, vni, mtuBytes } = settings
+  const changes = await ensureFilter(device, settings).catch(async (error) => {
+    await tryRun('ip', ['link', 'set', 'dev', device, 'nomaster'])
+    throw error
+  })
+  const { bridge, mtuBytes } = settings
   let link = await findLink(device)
-  const { id, port: itsPort } = link?.linkinfo?.info_data ?? {}
-  if (link && (id !== vni || itsPort !== port)) {
+  const { id, port } = link?.linkinfo?.info_data ?? {}
+  if (link && (id !== settings.vni || port !== settings.port)) {
     await run('ip', ['link', 'delete', 'dev', device])
     link = undefined
   }
   if (!link) {
-    // The first peer also says whether the outside is IPv4 or IPv6.
-    const remote = settings.peers[0]?.address ?? ''
-    const type = ['type', 'vxlan', 'id', `${vni}`, 'dstport', `${port}`, 'remote', remote, 'ttl', '64']
-    await run('ip', ['link', 'add', 'dev', device, ...type])
+    await addDevice(device, settings)
     changes.push(`made ${device}`)
   }
+  changes.push(...(await ensurePeers(device, settings)))
   if (link?.master !== bridge || link.mtu !== mtuBytes || !link.flags.includes('UP')) {
     await run('ip', ['link', 'set', 'dev', device, 'mtu', `${mtuBytes}`, 'master', bridge, 'up'])
     changes.push(`joined ${device} to ${bridge}`)
   }
-  changes.push(...(await ensurePeers(device, settings)), ...(await ensureFilter(device, settings)))
   return changes
+}
+
+async function addDevice(device: string, { vni, port, peers }: StretchSettings): Promise<void> {
+  // The first peer also says whether the outside is IPv4 or IPv6.
+  const remote = peers[0]?.address ?? ''
+  const type = ['type', 'vxlan', 'id', `${vni}`, 'dstport', `${port}`, 'remote', remote, 'ttl', '64']
+  await run('ip', ['link', 'add', 'dev', device, ...type])
 }
 
 async function findLink(device: string): Promise<LinkDocument | undefined> {
@@ -112,10 +107,15 @@ async function hostMtu(address: string): Promise<number> {
   return link?.mtu ?? defaultMtuBytes
 }
 
-/** Takes the host's end away; fine where it is gone already. */
+/** Takes the host's end away; fine where it is gone already. @throws Error where something of it stays. */
 export async function removeLink(settings: StretchSettings): Promise<void> {
   const device = deviceName(settings)
   shown.delete(device)
-  await tryRun('ip', ['link', 'delete', 'dev', device])
-  for (const family of ['bridge', 'inet']) await tryRun('nft', ['delete', 'table', family, device])
+  const { errors } = await tryRun('ip', ['link', 'delete', 'dev', device])
+  if (await findLink(device)) throw new Error(`${device} could not be removed: ${errors.trim()}`)
+  for (const family of ['bridge', 'inet']) {
+    const { errors } = await tryRun('nft', ['delete', 'table', family, device])
+    const { ok: isThere } = await tryRun('nft', ['list', 'table', family, device])
+    if (isThere) throw new Error(`the table ${family} ${device} could not be removed: ${errors.trim()}`)
+  }
 }

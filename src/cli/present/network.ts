@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes'
 import type { NetworkState } from '../../network/list.ts'
 import type { ProvenLink } from '../../network/prove.ts'
 import type { StretchedNetwork } from '../../network/stretch.ts'
+import type { NetworkUsers } from '../../network/unstretch.ts'
 
 /** A stretched network, as a person reads it. */
 export function describeStretched(
@@ -18,6 +19,16 @@ export function describeStretched(
     ...describeLinks(links),
     `  VXLAN ${vni} on UDP port ${port}, ${colours.yellow('not encrypted')}`,
   ].join('\n')
+}
+
+/** What is asked before a network is parted: who is on it, and whose ghosts go. */
+export function askToPart(network: string, users: readonly NetworkUsers[]): string {
+  const names = users.map(({ engine }) => engine).join(' and ')
+  const lines = users.flatMap(({ engine, containers, ghosts }) => [
+    ...(containers.length > 0 ? [`On it on ${engine}: ${containers.join(', ')}.`] : []),
+    ...(ghosts.length > 0 ? [`Ghosts that go from ${engine}: those of ${ghosts.join(', ')}.`] : []),
+  ])
+  return [...lines, `Part ${network} between ${names}?`].join(' ')
 }
 
 /** What was measured on each way, a line each. */

@@ -1,9 +1,8 @@
 import { connectEngine } from '../../../src/engine/connect.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { type LabEngine, labEngine } from '../../../src/lab/record.ts'
-import { roleLabel } from '../../../src/model/plan.ts'
 import { removeKeeper } from '../../../src/network/keepers.ts'
-import { keeperRole } from '../../../src/network/membership.ts'
+import { membershipsOn } from '../../../src/network/membership.ts'
 import { run } from '../../../src/platform/process.ts'
 
 export type EngineName = 'alpha' | 'beta'
@@ -39,9 +38,9 @@ export async function openLab(): Promise<Lab> {
 export async function clear({ alpha, beta }: Pick<Lab, 'alpha' | 'beta'>): Promise<void> {
   const isOurs = (name: string | undefined) => /^\/?(t|wherry)-/.test(name ?? '')
   for (const engine of [alpha, beta]) {
-    for (const { Id, Names, Labels } of await engine.containers.list()) {
-      // A keeper takes its link along only when it is asked to end.
-      if (Labels[roleLabel] === keeperRole) await removeKeeper(engine, Id)
+    // One that is removed like others leaves its link.
+    for (const membership of await membershipsOn(engine)) await removeKeeper(membership)
+    for (const { Id, Names } of await engine.containers.list()) {
       if (isOurs(Names[0])) await engine.containers.remove(Id, { volumes: true })
     }
     for (const { Name } of await engine.volumes.list()) if (isOurs(Name)) await engine.volumes.remove(Name)

@@ -12,7 +12,8 @@ const lab = await openBench()
 t.teardown(() => lab.close())
 t.afterEach(() => clearBench(lab))
 
-const start = () => startWorkload(lab, { bulkMegabytes: 0, rewritesAtStop: false, slowStopMs: 0 })
+const start = () =>
+  startWorkload(lab, { bulkMegabytes: 0, rewritesAtStop: false, slowStopMs: 0, choosesAddress: true })
 
 t.test('a container that was left alone has no problems', async (t) => {
   const client = await start()

@@ -23,15 +23,21 @@ export interface WorkloadOptions {
   rewritesAtStop: boolean
   /** How long the process takes to end after SIGTERM; it serves meanwhile. */
   slowStopMs: number
+  /** Its network has a subnet of the user's choice, and it an address; otherwise both are the engine's choice. */
+  choosesAddress: boolean
 }
 
 /** Starts the workload on alpha and a client of it, and waits until some records are acknowledged. */
 export async function startWorkload(
   lab: Lab,
-  { bulkMegabytes, rewritesAtStop, slowStopMs }: WorkloadOptions,
+  { bulkMegabytes, rewritesAtStop, slowStopMs, choosesAddress }: WorkloadOptions,
 ): Promise<RecordClient> {
   const { name, network, volume, port, subnet, address, alias } = workload
-  await lab.alpha.networks.create({ Name: network, IPAM: { Config: [{ Subnet: subnet }] } })
+  await lab.alpha.networks.create({
+    Name: network,
+    ...(choosesAddress ? { IPAM: { Config: [{ Subnet: subnet }] } } : {}),
+  })
+  const asked = choosesAddress ? { IPAMConfig: { IPv4Address: address } } : {}
   const id = await lab.alpha.containers.create(name, {
     Image: image,
     Hostname: 'records',
@@ -47,7 +53,7 @@ export async function startWorkload(
       PortBindings: { '7070/tcp': [{ HostPort: String(port) }] },
     },
     NetworkingConfig: {
-      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address }, Aliases: [alias] } },
+      EndpointsConfig: { [network]: { ...asked, Aliases: [alias] } },
     },
   })
   await lab.alpha.containers.start(id)

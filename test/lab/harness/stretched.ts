@@ -54,8 +54,10 @@ export async function tracesOn(lab: Lab, engine: EngineName): Promise<Omit<Trace
 /** The tables of nftables that are ours. The engine's host has no nft itself, wherry's image has. */
 async function tablesOn(lab: Lab, engine: EngineName): Promise<string[]> {
   const { reference } = await ensureNetworkImage(lab[engine], [lab.alpha, lab.beta], () => {})
-  const options = ['--rm', '--network', 'host', '--cap-add', 'NET_ADMIN', '--entrypoint', 'nft']
-  const tables = await docker(engine, 'run', ...options, reference, 'list', 'tables')
+  const options = ['--rm', '--network', 'host', '--cap-add', 'NET_ADMIN', '--entrypoint', 'sh']
+  // Nothing at all is no list.
+  const tables = await docker(engine, 'run', ...options, reference, '-c', 'nft list tables && echo listed')
+  if (!tables.endsWith('listed')) throw new Error(`${engine} does not list its tables: "${tables}"`)
   return tables.split('\n').filter((table) => table.includes('wherry'))
 }
 

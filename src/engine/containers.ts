@@ -3,13 +3,15 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../model/documents.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
 import type { Watch } from './patience.ts'
 
 const pollMs = 50
 const settleTimeoutMs = 30_000
+/** What engines say when runc lost the process that it prepares a container with; seen now and then on a busy machine. */
+const runtimeBrokeOff = /waiting for init preliminary setup/
 
 /** What a container is created from: the body of `POST /containers/create`. */
 export type CreateBody = Record<string, unknown>
@@ -63,11 +65,18 @@ export class Containers {
     })
   }
 
-  /** Fine if it runs already. */
+  /** Fine if it runs already. Asked once more where the engine's runtime broke off before the container's process was begun. */
   async start(id: string): Promise<void> {
-    await this.#call(`starting container ${id}`, () => this.#get(id).start()).catch((error) => {
+    const request = () => this.#call(`starting container ${id}`, () => this.#get(id).start())
+    try {
+      await request().catch(async (error) => {
+        if (!runtimeBrokeOff.test(messageOf(error))) throw error
+        await sleep(pollMs)
+        await request()
+      })
+    } catch (error) {
       if (!hasStatus(error, 304)) throw error
-    })
+    }
   }
 
   /**

@@ -76,8 +76,9 @@ async function between(
       const joined = await joinDirectly(listener.agent.client, dialer.agent.client, addresses)
       const address = plain(joined.address)
       const back = plain(joined.dialerAddress)
+      const source = (await sourceOf(listener, dialer, back)) ?? address
       return [
-        { from: dialer.engine, to: listener.engine, address, source: address },
+        { from: dialer.engine, to: listener.engine, address, source },
         { from: listener.engine, to: dialer.engine, address: back, source: back },
       ]
     } catch (error) {
@@ -94,6 +95,18 @@ async function between(
       ],
     },
   )
+}
+
+/**
+ * The address that a host's packets to another one's address have, which need not be the one that it is reached at; undefined
+ * where the other cannot be dialled.
+ */
+async function sourceOf(from: Post, to: Post, address: string): Promise<string | undefined> {
+  try {
+    return plain((await joinDirectly(to.agent.client, from.agent.client, [address])).dialerAddress)
+  } catch {
+    return undefined
+  }
 }
 
 /** Who dials whom, and where. */

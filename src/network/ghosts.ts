@@ -83,6 +83,7 @@ export async function takeOver(
     () => sleep(holdMs, undefined, { signal: over.signal }),
     () => {},
   )
+  // It ends early when all is taken, and that is no failure.
   ended.catch(() => {}).finally(() => over.abort())
   try {
     await Promise.all(taking)

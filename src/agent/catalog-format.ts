@@ -18,3 +18,15 @@ export function bootId(): string {
     return ''.padEnd(36)
   }
 }
+
+/** Fills in the bytes that a catalog begins with. */
+export function writeHeader(
+  header: Buffer,
+  { kind, isTrusted, entries, digest }: { kind: string; isTrusted: boolean; entries: number; digest: Buffer },
+): void {
+  header.write(kind, 0, 'latin1')
+  header[8] = isTrusted ? 1 : 0
+  header.writeUIntLE(entries, 16, 6)
+  digest.copy(header, 24)
+  header.write(bootId(), 64, 'latin1')
+}

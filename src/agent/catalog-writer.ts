@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { bootId, bufferBytes, headerBytes, magic } from './catalog-format.ts'
+import { bufferBytes, headerBytes, magic, writeHeader } from './catalog-format.ts'
 import { localFlags, portableStart } from './entry.ts'
 
 /** Writes a catalog beside the old one; `finish` puts it into its place. */
 export class CatalogWriter {
   readonly #path: string
+  readonly #kind: string
   readonly #file: number
   readonly #hash = createHash('sha256')
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
@@ -16,8 +17,10 @@ export class CatalogWriter {
   #entries = 0
   #isOpen = true
 
-  constructor(path: string) {
+  /** `kind` is what the file begins with, 8 characters. */
+  constructor(path: string, kind = magic) {
     this.#path = path
+    this.#kind = kind
     this.#file = openSync(`${path}.new`, 'w+', 0o600)
     this.#buffer.fill(0, 0, headerBytes)
   }
@@ -65,11 +68,7 @@ export class CatalogWriter {
     this.#flush()
     const digest = this.#hash.digest()
     const header = Buffer.alloc(headerBytes)
-    header.write(magic, 0, 'latin1')
-    header[8] = isTrusted ? 1 : 0
-    header.writeUIntLE(this.#entries, 16, 6)
-    digest.copy(header, 24)
-    header.write(bootId(), 64, 'latin1')
+    writeHeader(header, { kind: this.#kind, isTrusted, entries: this.#entries, digest })
     writeSync(this.#file, header, 0, headerBytes, 0)
     this.#close()
     renameSync(`${this.#path}.new`, this.#path)

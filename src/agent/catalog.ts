@@ -19,7 +19,7 @@ export function catalogPath(directory: string, tree: string): string {
 }
 
 /** What a stored catalog says about itself; undefined when there is none that can be used since the engine's last start. */
-export function readSummary(path: string): CatalogSummary | undefined {
+export function readSummary(path: string, kind = magic): CatalogSummary | undefined {
   let file: number
   try {
     file = openSync(path, 'r')
@@ -29,7 +29,7 @@ export function readSummary(path: string): CatalogSummary | undefined {
   try {
     const header = Buffer.alloc(headerBytes)
     if (readSync(file, header, 0, headerBytes, 0) < headerBytes) return undefined
-    if (header.toString('latin1', 0, 8) !== magic || header.toString('latin1', 64, 100) !== bootId()) {
+    if (header.toString('latin1', 0, 8) !== kind || header.toString('latin1', 64, 100) !== bootId()) {
       return undefined
     }
     return {

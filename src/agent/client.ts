@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import { giveBuffer } from './buffer-pool.ts'
+import { Channel } from './channel.ts'
 import { AgentError } from './errors.ts'
 import { FrameStream } from './frames.ts'
 import type { AgentEvent, ErrorMessage, Params, RequestName, Result } from './protocol.ts'
@@ -23,13 +24,14 @@ export class AgentClient {
   #lastHeard = ''
   #gone: AgentError | undefined
   #relayTo: AgentClient | undefined
+  #own: Channel | undefined
 
   /** `name` is what errors call the agent, such as `the agent on hostA`. */
   constructor(stdin: Writable, stdout: Readable, name: string) {
     this.name = name
     this.#stream = new FrameStream(stdout, stdin, {
       control: (message) => this.#take(message),
-      data: (payload) => void this.#relay(payload),
+      data: (payload) => void (this.#own ? this.#own.deliver(payload) : this.#relay(payload)),
       end: (error) => this.#end(error),
     })
   }
@@ -66,6 +68,12 @@ export class AgentClient {
   /** Passes this agent's data on to another's stdin, no faster than that takes it, and holds nothing. */
   relayTo(other: AgentClient | undefined): void {
     this.#relayTo = other
+  }
+
+  /** A channel between the agent and this process itself, over the agent's stdin and stdout. */
+  ownChannel(): Channel {
+    this.#own ??= new Channel(this.#stream, false)
+    return this.#own
   }
 
   /** Ends the agent's stdin, which ends the agent. */
@@ -114,6 +122,7 @@ export class AgentClient {
   #end(error: Error | undefined): void {
     if (this.#gone) return
     this.#gone = this.#goneError(error)
+    this.#own?.fail(this.#gone)
     if (this.#pending.size === 0) return
     // What it printed last may still be on its way through another pipe.
     setTimeout(() => {

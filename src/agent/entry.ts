@@ -1,5 +1,7 @@
-import type { EntryType, Stat } from './stat.ts'
-import { copyLocalStat, localStatBytes, types } from './stat.ts'
+import type { EntryType } from './file-types.ts'
+import { types } from './file-types.ts'
+import { copyLocalStat, localStatBytes } from './local-stat.ts'
+import type { Stat } from './stat.ts'
 
 /**
  * One catalog entry's head. The bytes are described in docs/design/agent.md; this file is the only one that knows them.

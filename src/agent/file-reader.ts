@@ -24,6 +24,14 @@ export class FileReader {
     if (done < length) buffer.fill(0, at + done, at + length)
   }
 
+  /** The extent at a byte of a file of `size` bytes: data or a hole, and where it ends. */
+  extent(position: number, size: number): { isHole: boolean; end: number } {
+    const data = system.lseek(this.#descriptor, position, flags.seekData)
+    if (data > position || data < 0) return { isHole: true, end: data < 0 ? size : Math.min(data, size) }
+    const hole = system.lseek(this.#descriptor, position, flags.seekHole)
+    return { isHole: false, end: hole < 0 ? size : Math.min(hole, size) }
+  }
+
   /** Whether a whole block lies in a hole, by SEEK_DATA and SEEK_HOLE (lseek(2)). */
   isHole(start: number, length: number): boolean {
     if (start >= this.#nextHole && start >= this.#nextData) {

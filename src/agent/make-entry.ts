@@ -1,7 +1,8 @@
 import { openParent } from './directory-stack.ts'
 import type { Head } from './entry.ts'
 import { AgentError } from './errors.ts'
-import { formats, makeDevice, types } from './stat.ts'
+import { types } from './file-types.ts'
+import { formats, makeDevice } from './stat.ts'
 import { check, cName, system } from './system.ts'
 
 /** Makes a symlink, device, FIFO or socket in an open directory. */

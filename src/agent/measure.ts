@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DirectoryStack } from './directory-stack.ts'
 import { locate } from './errors.ts'
-import { Stat, types } from './stat.ts'
+import { types } from './file-types.ts'
+import { Stat } from './stat.ts'
 import { cName, SystemCallError } from './system.ts'
 
 /** What a tree holds, as far as there was time to look. */

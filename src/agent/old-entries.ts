@@ -1,14 +1,14 @@
-import { CatalogReader, copyEntry } from './catalog-reader.ts'
+import type { EntryReader } from './catalog-reader.ts'
 import type { CatalogWriter } from './catalog-writer.ts'
 import type { Head } from './entry.ts'
 
-/** The catalog of the round before, read beside the walk; empty when there is none. */
+/** What is known of a tree from before, read beside the walk; empty when there is nothing. */
 export class OldEntries {
-  /** Standing at the entry at hand, for its digests. */
-  readonly reader: CatalogReader | undefined
+  /** Standing at the entry at hand. */
+  readonly reader: EntryReader | undefined
 
-  constructor(catalogPath: string | undefined) {
-    this.reader = catalogPath === undefined ? undefined : new CatalogReader(catalogPath)
+  constructor(reader: EntryReader | undefined) {
+    this.reader = reader
   }
 
   /** The entry at hand when it is at this depth: while a directory is walked, one of its children. */
@@ -23,7 +23,7 @@ export class OldEntries {
 
   /** Copies the entry at hand to the new catalog and goes on. */
   copyTo(catalog: CatalogWriter): void {
-    if (this.reader) copyEntry(this.reader, catalog)
+    this.reader?.copyTo(catalog)
   }
 
   /** Passes over an entry, with all beneath it unless told otherwise. Returns how many that were. */

@@ -10,7 +10,7 @@ import type { LinkMeasure, LinkMeasureParams } from './network/measure-link.ts'
 import type { Probe, ProbeParams } from './probe.ts'
 
 /** Both sides must have the same; an agent's image is made from the CLI's own package. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 export interface TreeParams {
   /** Names the tree in errors, results and the catalog's file name. */
@@ -36,6 +36,21 @@ export interface SentTree {
   /** Entries with an attribute that is not carried (`security.selinux`), unchanged ones included. */
   skippedAttributes: number
   digest: string
+}
+
+/** A tree as it was read for a snapshot. */
+export interface ReadTree extends Omit<SentTree, 'bytesSent' | 'filesSent'> {
+  entries: number
+  filesRead: number
+  bytesRead: number
+  /** Whether the next snapshot may go by the files' times. */
+  isTrusted: boolean
+}
+
+/** A piece of content by its SHA-256, hexadecimal. */
+export interface ChunkRef {
+  digest: string
+  length: number
 }
 
 export interface Requests {
@@ -86,6 +101,28 @@ export interface Requests {
   readCatalog: { params: { id: string; offset: number }; result: { data: string; isLast: boolean } }
   /** Gives an agent the catalog of the other, piece by piece: what the other side has. */
   writeCatalog: { params: { id: string; offset: number; data: string; isLast: boolean }; result: object }
+  /** Begins to read for a repository: `number` marks the batches of chunks that follow. */
+  openStore: { params: { number: number }; result: object }
+  /** Chunks that the repository has: digests one after the other, base64. */
+  addKnownChunks: { params: { digests: string }; result: object }
+  /** What is known of a tree from the snapshot before, piece by piece, base64: its entries, without a header. */
+  writeTree: {
+    params: { id: string; isFirst: boolean; data: string; last?: { entries: number; isTrusted: boolean } }
+    result: object
+  }
+  /**
+   * Reads trees beside what is known of them and sends the chunks that the repository lacks; answered when everything has been read, which may be before it
+   * has been sent. `isFinal`: nothing may change meanwhile.
+   */
+  snapshotRound: {
+    params: { trees: TreeParams[]; isFinal: boolean; seed: string }
+    result: { trees: ReadTree[]; peakMemoryBytes: number }
+  }
+  /** Sends the lists of files, too, and waits until everything has been sent. */
+  storeTrees: {
+    params: { trees: string[]; seed: string }
+    result: { trees: { id: string; refs: ChunkRef[] }[]; chunks: number; bytes: number; storedBytes: number }
+  }
   /** Makes a running round or scan fail with `aborted`; `forGood`: also every one that would begin later. */
   abort: { params: { reason: string; forGood?: boolean }; result: object }
 }

@@ -1,8 +1,9 @@
 import { AttributeError, type AttributeOwner, readAttributes, writeAttributes } from './attributes.ts'
 import type { Head, HeadBuilder } from './entry.ts'
 import { AgentError } from './errors.ts'
+import { types } from './file-types.ts'
 import { displayName } from './names.ts'
-import { Stat, types } from './stat.ts'
+import { Stat } from './stat.ts'
 import { check, cName, flags, system } from './system.ts'
 
 const times = Buffer.alloc(32)

@@ -1,5 +1,5 @@
 import { removeCatalog } from './catalog.ts'
-import { CatalogReader, copyEntry } from './catalog-reader.ts'
+import { CatalogReader } from './catalog-reader.ts'
 import { CatalogWriter } from './catalog-writer.ts'
 import { DirectoryStack } from './directory-stack.ts'
 import { digestBytes } from './entry.ts'
@@ -119,7 +119,7 @@ export class TreeReceiver {
 
   #keep(count: number): void {
     if (!this.#old) throw new AgentError('protocol', 'an entry is said to be unchanged that never came')
-    for (let index = 0; index < count; index++) copyEntry(this.#old, this.#catalog)
+    for (let index = 0; index < count; index++) this.#old.copyTo(this.#catalog)
   }
 
   #enter(name: string, modified: Buffer): void {

@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { giveBuffer, takeBuffer } from './buffer-pool.ts'
-import { catalogPath } from './catalog.ts'
 import { AgentError } from './errors.ts'
+import { openTreeSender } from './open-tree-sender.ts'
 import { OpsWriter } from './ops.ts'
 import type { Params, Result } from './protocol.ts'
-import { TreeSender } from './send-tree.ts'
 
 const sliceMilliseconds = 50
 
@@ -29,10 +28,10 @@ export class TreeScan {
   async run(): Promise<Result<'scanTree'>> {
     const { id, path, fromDisk = false } = this.#params
     const ops = new OpsWriter(takeBuffer)
-    const file = catalogPath(this.#directory, id)
+    const directory = this.#directory
     const startedAt = Date.now()
-    const options = { id, path, catalogPath: file, base: undefined, isFinal: false, startedAt, fromDisk }
-    const sender = new TreeSender(options, ops)
+    const options = { id, path, directory, base: undefined, isFinal: false, startedAt, fromDisk }
+    const sender = openTreeSender(options, ops)
     try {
       let sliceEnd = performance.now() + sliceMilliseconds
       while (sender.step()) {

@@ -1,20 +1,25 @@
 import { type AttributeOwner, readAttributes } from './attributes.ts'
-import { CatalogWriter } from './catalog-writer.ts'
+import type { EntryReader } from './catalog-reader.ts'
+import type { CatalogWriter } from './catalog-writer.ts'
 import { type Head, HeadBuilder, localFlags, type Meta } from './entry.ts'
+import { type EntryType, types } from './file-types.ts'
+import { matchesLocalStat } from './local-stat.ts'
 import { OldEntries } from './old-entries.ts'
-import { type EntryType, matchesLocalStat, type Stat, types } from './stat.ts'
+import type { Stat } from './stat.ts'
 
-/** Where a tree's catalog is, and what its old one is worth. */
+/** What is known of a tree, what that is worth, and where what is found out goes. */
 export interface SendCatalogOptions {
-  catalogPath: string
-  /** The round before, whose catalog is the same on the target; undefined when everything is sent. */
-  base: { isTrusted: boolean } | undefined
-  /** When the scan began, before dirty pages were written back (milliseconds since 1970). */
-  startedAt: number
+  /** Undefined when everything is read. */
+  old: EntryReader | undefined
+  /** False when a change since might have left no trace in a file's times, so that every file has to be read again. */
+  isTrusted: boolean
+  writer: CatalogWriter
+  /** An entry that changed from here on (milliseconds since 1970) may change again unseen: it is marked as racy. */
+  racyFromMs: number
 }
 
 /** How much older than the scan a change must be to be told from a later one: clocks tick, and some file systems keep seconds. */
-const clockMargin = 1
+export const clockMarginMs = 1000
 
 /** The catalog of the round before and the new one, side by side, on the source. */
 export class SendCatalog {
@@ -28,11 +33,11 @@ export class SendCatalog {
   readonly #racyFrom: number
   #hasLeftOut = false
 
-  constructor({ catalogPath, base, startedAt }: SendCatalogOptions) {
-    this.#isTrusted = base?.isTrusted === true
-    this.#racyFrom = startedAt / 1000 - clockMargin
-    this.old = new OldEntries(base ? catalogPath : undefined)
-    this.writer = new CatalogWriter(catalogPath)
+  constructor({ old, isTrusted, writer, racyFromMs }: SendCatalogOptions) {
+    this.#isTrusted = isTrusted
+    this.#racyFrom = racyFromMs / 1000
+    this.old = new OldEntries(old)
+    this.writer = writer
   }
 
   /** The head that was added last. */

@@ -3,10 +3,11 @@ import type { DirectoryStack } from './directory-stack.ts'
 import { blockShiftFor, type Head } from './entry.ts'
 import { changedWhileStopped } from './errors.ts'
 import { forgetCached, openFile, readLink } from './file-reader.ts'
+import { type EntryType, types } from './file-types.ts'
 import { type OpsWriter, ops } from './ops.ts'
 import type { SendCatalog } from './send-catalog.ts'
-import { FileSender } from './send-file.ts'
-import { type EntryType, Stat, types } from './stat.ts'
+import type { FileHandler } from './send-file.ts'
+import { Stat } from './stat.ts'
 import { system } from './system.ts'
 import type { TargetPosition } from './target-position.ts'
 
@@ -25,6 +26,7 @@ export interface SendTreeParts {
   directories: DirectoryStack
   catalog: SendCatalog
   position: TargetPosition
+  files: FileHandler
 }
 
 /** Compares what is no directory with the round before and sends what differs. A large file takes several steps. */
@@ -32,7 +34,7 @@ export class EntrySender {
   readonly counts = { files: 0, totalBytes: 0, allocatedBytes: 0, filesSent: 0, deleted: 0 }
 
   readonly #parts: SendTreeParts
-  readonly #file: FileSender
+  readonly #file: FileHandler
   readonly #opened = new Stat()
   readonly #primaries = new Map<string, Primary>()
   #fileName = ''
@@ -40,7 +42,7 @@ export class EntrySender {
 
   constructor(parts: SendTreeParts) {
     this.#parts = parts
-    this.#file = new FileSender(parts.ops, parts.catalog.writer)
+    this.#file = parts.files
   }
 
   /** Whether a file has begun that `step` goes on with. */
@@ -175,7 +177,7 @@ export class EntrySender {
       stat,
       head: catalog.added,
       shift,
-      old: oldFile && catalog.old.reader,
+      hasOld: oldFile !== undefined,
       isSameHead: oldFile?.isSamePortable(catalog.added.portable) ?? false,
       replaces: oldFile ? 1 : consumed,
       beforeFirst: () => position.catchUp(),

@@ -20,8 +20,8 @@ export interface FileJob {
   stat: Stat
   head: HeadBuilder
   shift: number
-  /** The catalog of the round before, standing at this file's entry; absent when the file is made anew. */
-  old: CatalogReader | undefined
+  /** Whether what is known from before stands at this file's entry; otherwise the file is made anew. */
+  hasOld: boolean
   /** Whether everything but content is as in that entry. */
   isSameHead: boolean
   /** Entries of the old catalog that the file takes the place of. */
@@ -30,10 +30,22 @@ export interface FileJob {
   beforeFirst: () => void
 }
 
-/** Reads a file block by block and sends the blocks that differ from the round before; one file at a time. */
-export class FileSender {
+/** What is done with the content of files, one file at a time, a little with each step. */
+export interface FileHandler {
+  readonly isBusy: boolean
+  /** Begins a file whose head is already in the new catalog. */
+  begin(job: FileJob): void
+  /** Handles one chunk. Returns how the file ended once it has: whether it was sent, and changed while it was read. */
+  step(): { isSent: boolean; hasChanged: boolean } | undefined
+  /** Gives up the file at hand. */
+  close(): void
+}
+
+/** Reads a file block by block and sends the blocks that differ from the round before. */
+export class FileSender implements FileHandler {
   readonly #ops: OpsWriter
   readonly #catalog: CatalogWriter
+  readonly #old: CatalogReader | undefined
   readonly #after = new Stat()
   readonly #reader = new FileReader()
   readonly #digests = Buffer.alloc((chunkBytes >> 13) * digestBytes)
@@ -48,16 +60,17 @@ export class FileSender {
   #isSent = false
   #isSparse = false
 
-  constructor(ops: OpsWriter, catalog: CatalogWriter) {
+  /** `old` is the catalog of the round before, which the walk reads beside it. */
+  constructor(ops: OpsWriter, catalog: CatalogWriter, old: CatalogReader | undefined) {
     this.#ops = ops
     this.#catalog = catalog
+    this.#old = old
   }
 
   get isBusy(): boolean {
     return this.#job !== undefined
   }
 
-  /** Begins a file whose head is already in the new catalog. */
   begin(job: FileJob): void {
     this.#job = job
     this.#size = job.stat.size
@@ -68,14 +81,13 @@ export class FileSender {
     this.#isSparse = job.stat.allocated < this.#size
     this.#reader.begin(job.descriptor)
     if (1 << job.shift > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(1 << job.shift)
-    if (!job.old) this.#sendHead(job)
+    if (!job.hasOld) this.#sendHead(job)
     else if (this.#size >= parallelBytes && !this.#isSparse) {
       this.#hasher = sharedHasher()
       this.#hasher.begin(job.descriptor, this.#size, job.shift)
     }
   }
 
-  /** Handles one chunk. Returns how the file ended once it has: whether it was sent, and changed while it was read. */
   step(): { isSent: boolean; hasChanged: boolean } | undefined {
     const job = this.#job
     if (!job) throw new Error('no file was begun')
@@ -89,7 +101,6 @@ export class FileSender {
     return this.#finish(job)
   }
 
-  /** Gives up the file at hand. */
   close(): void {
     this.#hasher?.end()
     this.#hasher = undefined
@@ -99,7 +110,7 @@ export class FileSender {
 
   /** Sends what is to be sent of some blocks. False when their digests are not there yet. */
   #handle(job: FileJob, count: number): boolean {
-    if (!job.old && !this.#isSparse) {
+    if (!job.hasOld && !this.#isSparse) {
       this.#sendAll(job, count)
       return true
     }
@@ -121,7 +132,7 @@ export class FileSender {
     if (!this.#isSent && !job.isSameHead) this.#sendHead(job)
     if (this.#isSent) this.#ops.fileEnd()
     else this.#ops.keep(1)
-    job.old?.next()
+    if (job.hasOld) this.#old?.next()
     this.close()
     return { isSent: this.#isSent, hasChanged }
   }
@@ -182,8 +193,8 @@ export class FileSender {
 
   /** Marks the blocks whose digests are the old ones. */
   #compare(job: FileJob, count: number): void {
-    if (!job.old) return
-    const old = job.old.digests(count)
+    if (!job.hasOld || !this.#old) return
+    const old = this.#old.digests(count)
     for (let at = 0; at < old.length; at += digestBytes) {
       if (this.#digests.compare(old, at, at + digestBytes, at, at + digestBytes) === 0) {
         this.#kinds[at / digestBytes] = kinds.same
@@ -218,7 +229,7 @@ export class FileSender {
     if (this.#isSent) return
     this.#isSent = true
     job.beforeFirst()
-    const flag = (job.old ? opFlags.inPlace : 0) | (this.#isSparse ? opFlags.sparse : 0)
+    const flag = (job.hasOld ? opFlags.inPlace : 0) | (this.#isSparse ? opFlags.sparse : 0)
     this.#ops.put(ops.file, flag, job.replaces, job.head.portable)
     if (this.#pendingSame > 0) this.#ops.blocks(ops.same, this.#pendingSame)
   }

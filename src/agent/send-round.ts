@@ -6,9 +6,10 @@ import type { Channel } from './channel.ts'
 import { AgentError } from './errors.ts'
 import { leavesTraces } from './file-system.ts'
 import { frameHeaderBytes } from './frames.ts'
+import { openTreeSender } from './open-tree-sender.ts'
 import { OpsWriter } from './ops.ts'
 import type { Params, Progress, Result, SentTree } from './protocol.ts'
-import { TreeSender } from './send-tree.ts'
+import type { TreeSender } from './send-tree.ts'
 import { syncFileSystem } from './system.ts'
 
 const heartbeatMilliseconds = 5_000
@@ -62,13 +63,13 @@ export class SendRound {
   }
 
   async #sendTree(tree: Params<'sendRound'>['trees'][number]): Promise<SentTree> {
-    const path = catalogPath(this.#directory, tree.id)
-    const summary = tree.hasBase ? readSummary(path) : undefined
+    const directory = this.#directory
+    const summary = tree.hasBase ? readSummary(catalogPath(directory, tree.id)) : undefined
     if (tree.hasBase && !summary) throw new AgentError('protocol', `there is no catalog of ${tree.id}`)
     const ops = new OpsWriter(takeBuffer)
     const { isFinal } = this.#params
-    const options = { ...tree, catalogPath: path, base: summary, isFinal, startedAt: Date.now() }
-    const sender = new TreeSender(options, ops)
+    const options = { ...tree, directory, base: summary, isFinal, startedAt: Date.now() }
+    const sender = openTreeSender(options, ops)
     const before = this.#bytes
     try {
       const isTrusted = !isFinal && (await this.#writeBack(sender.root))

@@ -1,18 +1,23 @@
 import { DirectoryStack } from './directory-stack.ts'
 import type { Head } from './entry.ts'
 import { changedWhileStopped, locate } from './errors.ts'
+import { types } from './file-types.ts'
 import { type OpsWriter, opFlags, ops } from './ops.ts'
-import { SendCatalog, type SendCatalogOptions } from './send-catalog.ts'
+import type { SendCatalog } from './send-catalog.ts'
 import { EntrySender } from './send-entry.ts'
-import { Stat, types } from './stat.ts'
+import type { FileHandler } from './send-file.ts'
+import { Stat } from './stat.ts'
 import { cName, lastErrno, SystemCallError } from './system.ts'
 import { TargetPosition } from './target-position.ts'
 
 /** How one tree is sent. */
-export interface SendTreeOptions extends SendCatalogOptions {
+export interface SendTreeOptions {
   id: string
   path: string
   isFinal: boolean
+  catalog: SendCatalog
+  /** What is done with the content of files. */
+  files: FileHandler
   /** Files are read from the disk, not from memory. */
   fromDisk?: boolean
 }
@@ -58,9 +63,10 @@ export class TreeSender {
     try {
       this.#directories = new DirectoryStack(options.path)
     } catch (error) {
+      options.catalog.discard()
       throw locate(error, 'read', options.id, '')
     }
-    this.#catalog = new SendCatalog(options)
+    this.#catalog = options.catalog
     this.#position = new TargetPosition(writer)
     this.#entries = new EntrySender({
       id: options.id,
@@ -70,6 +76,7 @@ export class TreeSender {
       directories: this.#directories,
       catalog: this.#catalog,
       position: this.#position,
+      files: options.files,
     })
   }
 

@@ -15,6 +15,7 @@ import { type Params, type Progress, protocolVersion, type RequestName, type Res
 import { ReceiveRound, WriteBacks } from './receive-round.ts'
 import { TreeScan } from './scan-tree.ts'
 import { SendRound } from './send-round.ts'
+import { SnapshotServer } from './snapshot/snapshot-server.ts'
 
 /** Capabilities without which something would be left out silently or could not be set (capabilities(7)). */
 const needed: Readonly<Record<string, number>> = {
@@ -28,6 +29,12 @@ const needed: Readonly<Record<string, number>> = {
   SETFCAP: 31,
 }
 
+/** Something that takes long; one runs at a time. */
+interface Task<T> {
+  run(): Promise<T>
+  abort(reason: string): void
+}
+
 type Handlers = { [N in RequestName]: (params: Params<N>) => Promise<Result<N>> | Result<N> }
 
 /** Answers requests that come in frames. One round runs at a time. */
@@ -38,7 +45,8 @@ export class AgentServer {
   readonly #writeBacks = new WriteBacks()
   #listener: Listener | undefined
   #direct: DirectLink | undefined
-  #round: SendRound | ReceiveRound | TreeScan | undefined
+  #round: Task<unknown> | undefined
+  readonly #snapshots: SnapshotServer
   #calledOff: string | undefined
 
   /** `directory` is where catalogs are kept. */
@@ -46,6 +54,7 @@ export class AgentServer {
     this.#stream = stream
     this.#directory = directory
     this.#relay = new Channel(stream, false)
+    this.#snapshots = new SnapshotServer(directory)
     stream.handlers = {
       control: (message) => void this.#answer(message),
       data: (batch) => this.#relay.deliver(batch),
@@ -116,8 +125,7 @@ export class AgentServer {
     },
     sendRound: (params) => {
       this.#channel.reset()
-      const report = (progress: Progress) => this.#stream.control({ event: 'progress', ...progress })
-      return this.#run(new SendRound(params, this.#channel, this.#directory, report))
+      return this.#run(new SendRound(params, this.#channel, this.#directory, this.#report))
     },
     receiveRound: (params) => {
       this.#channel.startReceiving()
@@ -130,6 +138,14 @@ export class AgentServer {
       writeCatalogPiece(catalogPath(this.#directory, id), piece)
       return {}
     },
+    openStore: ({ number }) => {
+      this.#channel.reset()
+      return this.#snapshots.open(this.#channel, number)
+    },
+    addKnownChunks: ({ digests }) => this.#snapshots.addKnown(digests),
+    writeTree: (params) => this.#snapshots.writeTree(params),
+    snapshotRound: (params) => this.#run(this.#snapshots.round(params, this.#report)),
+    storeTrees: (params) => this.#snapshots.storeTrees(params),
     abort: ({ reason, forGood }) => {
       if (forGood) this.#calledOff = reason
       this.#round?.abort(reason)
@@ -137,13 +153,15 @@ export class AgentServer {
     },
   }
 
+  readonly #report = (progress: Progress) => this.#stream.control({ event: 'progress', ...progress })
+
   #use(link: DirectLink): { address: string } {
     this.#direct?.close()
     this.#direct = link
     return { address: link.address }
   }
 
-  async #run<T>(round: { run: () => Promise<T> } & (SendRound | ReceiveRound | TreeScan)): Promise<T> {
+  async #run<T>(round: Task<T>): Promise<T> {
     if (this.#round) throw new AgentError('protocol', 'a round is running')
     if (this.#calledOff !== undefined) throw new AgentError('aborted', this.#calledOff)
     this.#round = round

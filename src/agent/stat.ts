@@ -1,19 +1,5 @@
+import { type EntryType, types } from './file-types.ts'
 import { check, emptyName, flags, system } from './system.ts'
-
-/** File types as a catalog stores them. */
-export const types = {
-  directory: 1,
-  file: 2,
-  symlink: 3,
-  /** A further name of something that an earlier entry describes. */
-  link: 4,
-  character: 5,
-  block: 6,
-  fifo: 7,
-  socket: 8,
-} as const
-
-export type EntryType = (typeof types)[keyof typeof types]
 
 const byFormat = new Map<number, EntryType>([
   [0o04, types.directory],
@@ -118,23 +104,6 @@ export class Stat {
       this.bytes.compare(other.bytes, 0x60, 0x80, 0x60, 0x80) === 0
     )
   }
-}
-
-/** Bytes of the local part of a catalog entry that come from `struct statx`. */
-export const localStatBytes = 80
-
-/** Writes the local part: link count, owner, mode, inode, size (32 bytes), ctime, mtime, rdev and dev (48 bytes). */
-export function copyLocalStat(stat: Stat, target: Buffer, offset: number): void {
-  stat.bytes.copy(target, offset, 0x10, 0x30)
-  stat.bytes.copy(target, offset + 32, 0x60, 0x90)
-}
-
-/** Whether a stored local part still describes the file. The device number is left out: it changes with mounts. */
-export function matchesLocalStat(stat: Stat, stored: Buffer, offset: number): boolean {
-  return (
-    stat.bytes.compare(stored, offset, offset + 32, 0x10, 0x30) === 0 &&
-    stat.bytes.compare(stored, offset + 32, offset + 64, 0x60, 0x80) === 0
-  )
 }
 
 /** A `dev_t` in the C library's encoding (makedev(3)). */

@@ -13,6 +13,7 @@ const layers = [
   ['launch', 'drivers'],
   ['network'],
   ['migrate', 'doctor'],
+  ['snapshot'],
   ['lab'],
   ['cli'],
   ['commands'],

@@ -1,0 +1,86 @@
+import { Args, Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base.ts'
+import { fromFlag } from '../../cli/engine-flags.ts'
+import { describeCreated } from '../../cli/present/snapshot.ts'
+import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import { connectEngine } from '../../engine/connect.ts'
+import { exitCodes, WherryError } from '../../model/errors.ts'
+import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
+import { describeGroup, projectContainers } from '../../snapshot/group.ts'
+
+export default class SnapshotCreate extends BaseCommand {
+  static override summary = 'Take containers with everything that they have, at one instant.'
+  static override description =
+    'Configuration, writable layer, volumes and network identity. They are read while they run; for what changed last they ' +
+    'stand still, and the result says for how long. What the repository has already is not stored again, and files that did ' +
+    'not change are not read again.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> db',
+    '<%= config.bin %> <%= command.id %> --project shop --from ssh://admin@old --repo /backup/shop',
+    '<%= config.bin %> <%= command.id %> db --standstill stop --json',
+  ]
+  static override strict = false
+  static override args = { containers: Args.string({ description: 'Names or ids.', required: false }) }
+  static override flags = {
+    from: fromFlag,
+    repo: repoFlag,
+    project: Flags.string({ summary: 'All containers of a Compose project.', helpValue: 'PROJECT' }),
+    standstill: Flags.option({
+      options: ['pause', 'stop'] as const,
+      default: 'pause' as const,
+      summary: 'How they stand still for what changed last.',
+      description:
+        'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again.',
+    })(),
+    binds: Flags.option({
+      options: ['fail', 'copy', 'leave'] as const,
+      default: 'fail' as const,
+      summary: 'What to do with directories of the host: refuse, take them along, or leave them out.',
+    })(),
+    path: Flags.option({
+      options: ['auto', 'direct', 'relay'] as const,
+      default: 'auto' as const,
+      summary: 'The way for data: a connection of its own to the engine’s host, or the engine’s connection.',
+    })(),
+  }
+
+  async run(): Promise<CreateResult> {
+    const { argv, flags } = await this.parse(SnapshotCreate)
+    const named = argv as string[]
+    if (named.length === 0 && !flags.project) {
+      throw new WherryError(
+        'no-container',
+        exitCodes.usage,
+        'Which containers? Name them, or a Compose project with --project.',
+      )
+    }
+    await using engine = await connectEngine(flags.from)
+    const names = [...named, ...(flags.project ? await projectContainers(engine, flags.project) : [])]
+    const what = flags.project ? `project ${flags.project}` : named.join(', ')
+    this.report({ type: 'phase', phase: 'look', message: `looking at ${what} on ${engine.name}` })
+    const group = await describeGroup(engine, names, flags.binds)
+    for (const warning of group.warnings) this.report({ type: 'warning', ...warning })
+    const result = await this.interruptible(
+      () =>
+        useRepository(
+          { flags, purpose: 'snapshot create', create: true, report: this.report },
+          ({ repository, seal }) =>
+            createSnapshot({
+              engine,
+              repository,
+              seal,
+              group,
+              standstill: flags.standstill,
+              path: flags.path,
+              madeBy: `wherry ${this.config.version}`,
+              report: this.report,
+              signal: this.interrupted,
+            }),
+        ),
+      { whatFollows: () => 'stopping; what is stored already stays for the next snapshot.' },
+    )
+    this.endProgress()
+    this.log(describeCreated(result, this.colours))
+    return result
+  }
+}

@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto'
+import { zstdDecompressSync } from 'node:zlib'
+import { dataSizes } from '../agent/snapshot/gear.ts'
+import { encodings } from '../agent/snapshot/records.ts'
+import { ChunkIndex } from './chunk-index.ts'
+import { type PackList, packHeadBytes, readIndex } from './pack-format.ts'
+import { damaged, missing } from './repository/failures.ts'
+import type { Descriptor, OciManifest } from './repository/oci.ts'
+import { mediaTypes } from './repository/oci.ts'
+import type { Repository } from './repository/repository.ts'
+import type { Seal } from './seal.ts'
+
+/** A chunk is never longer, whatever a repository says. */
+const maxChunkBytes = dataSizes.max
+
+/** The chunks of a repository, as far as its indexes have been read. */
+export class ChunkStore {
+  readonly repository: Repository
+  readonly index = new ChunkIndex()
+  /** By their number in the index. */
+  readonly packs: { digest: string; size: number }[] = []
+  readonly #seal: Seal
+  readonly #numbers = new Map<string, number>()
+
+  constructor(repository: Repository, seal: Seal) {
+    this.repository = repository
+    this.#seal = seal
+  }
+
+  /** Takes in packs with what is in them. */
+  addPacks(packs: readonly PackList[]): void {
+    for (const { digest, size, chunks } of packs) {
+      if (this.#numbers.has(digest)) continue
+      const pack = this.packs.push({ digest, size }) - 1
+      this.#numbers.set(digest, pack)
+      let offset = packHeadBytes
+      for (const { digest: chunk, ...lengths } of chunks) {
+        this.index.add(chunk, { pack, offset, ...lengths })
+        offset += lengths.storedLength
+      }
+    }
+  }
+
+  /** Reads an index blob. @throws NotVerifiedError when it is damaged. */
+  async readIndex({ digest }: Pick<Descriptor, 'digest'>): Promise<PackList[]> {
+    const sealed = await this.repository.read(digest)
+    const what = `Index ${digest}`
+    if (`sha256:${hash('sha256', sealed)}` !== digest) throw damaged(this.repository.name, what)
+    try {
+      return readIndex(this.#seal.open(sealed, 'index'))
+    } catch (error) {
+      throw damaged(this.repository.name, what, error)
+    }
+  }
+
+  /** Takes in the packs of a snapshot, and of those only the ones that its manifest names. */
+  async addSnapshot({ layers }: OciManifest): Promise<void> {
+    const own = new Set(
+      layers.filter(({ mediaType }) => mediaType === mediaTypes.pack).map(({ digest }) => digest),
+    )
+    for (const index of layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
+      const packs = await this.readIndex(index)
+      this.addPacks(packs.filter(({ digest }) => own.has(digest)))
+    }
+  }
+
+  /** A chunk's content, compared with its digest. @throws NotVerifiedError when it is damaged, WherryError `blob-missing`. */
+  async read(digest: Buffer): Promise<Buffer> {
+    const place = this.index.find(digest)
+    const name = digest.toString('hex', 0, 32)
+    if (!place) throw missing(this.repository.name, `Chunk ${name}`)
+    const pack = this.packs[place.pack]?.digest ?? ''
+    const sealed = await this.repository.read(pack, place.offset, place.storedLength)
+    const what = `Chunk ${name.slice(0, 16)} of pack ${pack}`
+    try {
+      const content = decode(this.#seal.open(sealed, 'chunk'), place.encoding, place.length)
+      if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
+    } catch (error) {
+      throw damaged(this.repository.name, what, error)
+    }
+    throw damaged(this.repository.name, what)
+  }
+}
+
+/** What was stored, as it was. @throws RangeError when it is not of that length. */
+function decode(stored: Buffer, encoding: number, length: number): Buffer {
+  if (length > maxChunkBytes) throw new RangeError('a chunk is longer than chunks are')
+  const content =
+    encoding === encodings.zstd ? zstdDecompressSync(stored, { maxOutputLength: length }) : stored
+  if (content.length !== length) throw new RangeError('a chunk has another length than its index says')
+  return content
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import type { Engine } from '../engine/engine.ts'
+import type { DataPath, Warning } from '../model/plan.ts'
+import type { Report } from '../model/progress.ts'
+import type { SnapshotTree } from './config.ts'
+import { readContents } from './contents.ts'
+import type { Group } from './group.ts'
+import { Intake } from './intake.ts'
+import { PackWriter } from './pack-writer.ts'
+import { publish } from './publish.ts'
+import { openReading, type Reading } from './reading.ts'
+import type { Repository } from './repository/repository.ts'
+import type { Seal } from './seal.ts'
+
+export interface CreateRequest {
+  engine: Engine
+  repository: Repository
+  seal: Seal
+  group: Group
+  standstill: 'pause' | 'stop'
+  path: DataPath
+  /** Who makes it, for the snapshot's config. */
+  madeBy: string
+  report: Report
+  signal: AbortSignal
+}
+
+/** How a snapshot was made. Bytes, seconds; times in ISO 8601. */
+export interface CreateResult {
+  id: string
+  repo: string
+  createdAt: string
+  /** When everything stood still. */
+  instant: string
+  containers: { name: string; volumes: { name: string; bytes: number; files: number }[] }[]
+  bytesRead: number
+  bytesStored: number
+  pauseSeconds: number
+  totalSeconds: number
+  rounds: { files: number; bytes: number; seconds: number }[]
+  link: string
+  warnings: Warning[]
+}
+
+/**
+ * Takes containers with everything that they have into a repository, all at one instant. Reads while they run first, and
+ * what changed since while they stand still. Whatever happens, the containers go on, and what was there before stays whole.
+ * @throws RefusedError before anything changed; any other error leaves at most packs that the next snapshot uses or `prune` removes.
+ */
+export async function createSnapshot(request: CreateRequest): Promise<CreateResult> {
+  const startedMs = performance.now()
+  const { group, repository, seal, report } = request
+  const contents = await readContents(repository, seal)
+  const directory = await repository.workDirectory()
+  const id = randomBytes(6).toString('hex')
+  const packs = new PackWriter(repository, directory, seal)
+  const reading = await openReading({ ...request, id, contents, directory })
+  const intake = new Intake(reading.link.channel, reading.number, packs)
+  try {
+    const stood = await intake.beside(reading.readAll())
+    const trees = await intake.beside(storeTrees(reading, intake, stood.result))
+    await packs.end()
+    report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
+    const { createdAt } = await publish({
+      ...request,
+      id,
+      contents,
+      directory,
+      packs: packs.packs,
+      stood,
+      trees,
+    })
+    return {
+      id,
+      repo: repository.name,
+      createdAt,
+      instant: new Date(stood.instantMs).toISOString(),
+      containers: group.manifests.map(({ name }) => ({ name, volumes: volumesOf(name, trees) })),
+      bytesRead: reading.rounds.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytesStored: packs.packs.reduce((sum, { size }) => sum + size, 0),
+      pauseSeconds: stood.pauseSeconds,
+      totalSeconds: (performance.now() - startedMs) / 1000,
+      rounds: reading.rounds,
+      link: reading.link.kind,
+      warnings: group.warnings,
+    }
+  } finally {
+    intake.end()
+    await packs.discard()
+    await reading.close()
+  }
+}
+
+/** Waits for the chunks of all trees, and for those of the lists of files. */
+async function storeTrees(
+  reading: Reading,
+  intake: Intake,
+  read: Awaited<ReturnType<Reading['readAll']>>['result'],
+): Promise<SnapshotTree[]> {
+  const { trees, chunks } = await reading.storeTrees()
+  await intake.received(chunks)
+  return reading.group.trees.map((tree) => {
+    const counts = read.find(({ id }) => id === tree.id)
+    const refs = trees.find(({ id }) => id === tree.id)?.refs
+    if (!counts || !refs) throw new Error(`the agent has not read ${tree.id}`)
+    const { files, directories, entries, totalBytes, digest, isTrusted } = counts
+    return { ...tree, files, directories, entries, bytes: totalBytes, digest, refs, isTrusted }
+  })
+}
+
+function volumesOf(
+  container: string,
+  trees: readonly SnapshotTree[],
+): { name: string; bytes: number; files: number }[] {
+  return trees
+    .filter((tree) => tree.container === container && tree.kind !== 'layer')
+    .map(({ source, bytes, files }) => ({ name: source, bytes, files }))
+}

@@ -1,0 +1,74 @@
+import type { ChunkRef } from '../agent/protocol.ts'
+import { DigestSet } from '../agent/snapshot/digest-set.ts'
+import type { ChunkStore } from './chunk-store.ts'
+import type { SnapshotTree } from './config.ts'
+import type { Contents } from './contents.ts'
+import { type PackList, writeIndex } from './pack-format.ts'
+import { missing } from './repository/failures.ts'
+import { type Descriptor, mediaTypes } from './repository/oci.ts'
+import type { Seal } from './seal.ts'
+import { TreeFile } from './tree-files.ts'
+
+/** More indexes than these are put into one. */
+const maxIndexes = 24
+const hole = Buffer.alloc(32)
+
+/** The numbers, in the store, of the packs that a snapshot needs. @throws WherryError `blob-missing` for a chunk that is in none. */
+export async function neededPacks(
+  chunks: ChunkStore,
+  directory: string,
+  trees: readonly Pick<SnapshotTree, 'id' | 'refs'>[],
+  others: readonly ChunkRef[],
+): Promise<Set<number>> {
+  const needed = new Set<number>()
+  const seen = new DigestSet()
+  const need = (digest: Buffer) => {
+    if (!seen.add(digest)) return
+    const place = chunks.index.find(digest)
+    if (!place) throw missing(chunks.repository.name, `Chunk ${digest.toString('hex', 0, 32)}`)
+    needed.add(place.pack)
+  }
+  for (const { digest } of [...others, ...trees.flatMap(({ refs }) => refs)]) need(Buffer.from(digest, 'hex'))
+  for (const tree of trees) {
+    await using file = await TreeFile.open(chunks, directory, tree)
+    const reader = file.reader()
+    try {
+      for (; reader.peek(); reader.next()) {
+        for (let ref = reader.nextRef(); ref; ref = reader.nextRef()) {
+          const digest = ref.subarray(4)
+          if (!digest.equals(hole)) need(Buffer.from(digest))
+        }
+      }
+    } finally {
+      reader.close()
+    }
+  }
+  return needed
+}
+
+/** A snapshot's layers: the packs that it needs and indexes that list them, of earlier snapshots where those will do. */
+export async function layersFor(
+  contents: Contents,
+  seal: Seal,
+  needed: ReadonlySet<number>,
+): Promise<Descriptor[]> {
+  const { chunks, packs } = contents
+  const own = [...needed].map((number) => {
+    const found = packs.get(chunks.packs[number]?.digest ?? '')
+    if (!found) throw new Error('a pack without a list')
+    return found
+  })
+  const indexes = new Map(own.flatMap(({ index }) => (index ? [[index.digest, index] as const] : [])))
+  const isScattered = indexes.size >= maxIndexes
+  const unlisted = own.filter(({ index }) => isScattered || !index).map(({ pack }) => pack)
+  const fresh = unlisted.length > 0 ? [await addIndex(chunks, seal, unlisted)] : []
+  return [
+    ...(isScattered ? [] : indexes.values()),
+    ...fresh,
+    ...own.map(({ pack: { digest, size } }) => ({ mediaType: mediaTypes.pack, digest, size })),
+  ]
+}
+
+function addIndex({ repository }: ChunkStore, seal: Seal, packs: readonly PackList[]): Promise<Descriptor> {
+  return repository.add(seal.seal(writeIndex(packs), 'index'), mediaTypes.chunkIndex)
+}

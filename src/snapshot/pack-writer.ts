@@ -1,0 +1,113 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ChunkRecord } from '../agent/snapshot/records.ts'
+import { type PackedChunk, type PackList, packFootBytes, packMagic, writeChunkList } from './pack-format.ts'
+import { mediaTypes } from './repository/oci.ts'
+import type { Repository } from './repository/repository.ts'
+import type { Seal } from './seal.ts'
+
+const bufferBytes = 4 << 20
+
+/** Registries limit how many layers a manifest has: after so many packs they become twice as large. */
+const packsOfOneSize = 64
+const firstPackBytes = 32 << 20
+
+/** How large a pack becomes that comes after so many others: 2 GiB in the first 64, and 1 TiB before there are 640. */
+function packBytesAfter(packs: number): number {
+  return firstPackBytes * 2 ** Math.floor(packs / packsOfOneSize)
+}
+
+/** Writes chunks into packs and gives complete packs to the repository. */
+export class PackWriter {
+  readonly #repository: Repository
+  readonly #directory: string
+  readonly #seal: Seal
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
+  #length = 0
+  #path = ''
+  #file: FileHandle | undefined
+  #hash: Hash = createHash('sha256')
+  #size = 0
+  #chunks: PackedChunk[] = []
+  /** Packs that are in the repository now, with what is in them. */
+  readonly packs: PackList[] = []
+
+  /** `directory` is where packs are made. */
+  constructor(repository: Repository, directory: string, seal: Seal) {
+    this.#repository = repository
+    this.#directory = directory
+    this.#seal = seal
+  }
+
+  /** Adds a chunk as it came from an agent. Its bytes may be used again afterwards. */
+  async add({ digest, length, encoding, stored }: ChunkRecord): Promise<void> {
+    const sealed = this.#seal.seal(stored, 'chunk')
+    await this.addSealed({ digest, length, encoding, storedLength: sealed.length }, sealed)
+  }
+
+  /** Adds a chunk as it lies in another pack of the same repository. */
+  async addSealed(chunk: PackedChunk, sealed: Buffer): Promise<void> {
+    if (!this.#file) await this.#begin()
+    this.#chunks.push({ ...chunk, digest: Buffer.from(chunk.digest) })
+    await this.#write(sealed)
+    if (this.#size + this.#length >= packBytesAfter(this.packs.length)) await this.#finish()
+  }
+
+  /** Gives the last pack to the repository. */
+  async end(): Promise<void> {
+    if (this.#file) await this.#finish()
+  }
+
+  /** Gives up the pack at hand; complete ones stay in the repository and belong to nothing. */
+  async discard(): Promise<void> {
+    await this.#file?.close().catch(() => undefined)
+    this.#file = undefined
+    if (this.#path) await rm(this.#path, { force: true })
+  }
+
+  async #begin(): Promise<void> {
+    this.#path = join(this.#directory, `pack-${process.pid}-${randomBytes(6).toString('hex')}`)
+    this.#file = await open(this.#path, 'wx', 0o600)
+    this.#hash = createHash('sha256')
+    this.#size = 0
+    this.#length = 0
+    this.#chunks = []
+    await this.#write(Buffer.from(packMagic))
+  }
+
+  async #finish(): Promise<void> {
+    const list = this.#seal.seal(writeChunkList(this.#chunks), 'list')
+    const foot = Buffer.alloc(packFootBytes)
+    foot.writeUInt32LE(list.length)
+    foot.write(packMagic, 4)
+    await this.#write(list)
+    await this.#write(foot)
+    await this.#flush()
+    await this.#file?.close()
+    this.#file = undefined
+    const digest = `sha256:${this.#hash.digest('hex')}`
+    const pack = { digest, size: this.#size, chunks: this.#chunks }
+    await this.#repository.addFile(this.#path, { mediaType: mediaTypes.pack, digest, size: this.#size })
+    this.packs.push(pack)
+    this.#size = 0
+    this.#path = ''
+  }
+
+  async #write(content: Buffer): Promise<void> {
+    for (let at = 0; at < content.length; ) {
+      const copied = content.copy(this.#buffer, this.#length, at)
+      this.#length += copied
+      at += copied
+      if (this.#length === this.#buffer.length) await this.#flush()
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const content = this.#buffer.subarray(0, this.#length)
+    this.#hash.update(content)
+    await this.#file?.write(content, 0, content.length)
+    this.#size += this.#length
+    this.#length = 0
+  }
+}

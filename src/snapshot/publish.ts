@@ -1,0 +1,71 @@
+import { goArchitecture } from '../migrate/facts.ts'
+import { formatVersion, type SnapshotConfig, type SnapshotTree } from './config.ts'
+import type { Contents } from './contents.ts'
+import type { CreateRequest } from './create.ts'
+import { layersFor, neededPacks } from './layers.ts'
+import type { PackList } from './pack-format.ts'
+import { annotations, mediaTypes, type OciManifest } from './repository/oci.ts'
+import type { ListedSnapshot } from './repository/repository.ts'
+import type { StoodStill } from './standstill.ts'
+
+export interface PublishRequest extends CreateRequest {
+  id: string
+  contents: Contents
+  directory: string
+  /** Packs that were made for it. */
+  packs: readonly PackList[]
+  stood: Pick<StoodStill<unknown>, 'instantMs' | 'kind' | 'pauseSeconds'>
+  trees: SnapshotTree[]
+}
+
+/**
+ * Makes a snapshot of what was stored, after a look whether everything is there that it refers to.
+ * @throws WherryError `blob-missing` when something is not.
+ */
+export async function publish(request: PublishRequest): Promise<ListedSnapshot> {
+  const { contents, directory, group, id, packs, repository, seal, trees } = request
+  contents.chunks.addPacks(packs)
+  for (const pack of packs) contents.packs.set(pack.digest, { pack })
+  const needed = await neededPacks(contents.chunks, directory, trees, [])
+  const layers = await layersFor(contents, seal, needed)
+  const config = configOf(request)
+  const sealed = seal.seal(Buffer.from(JSON.stringify(config)), 'config')
+  const { createdAt } = config
+  const title = group.manifests.map(({ name }) => name).join(', ')
+  const manifest: OciManifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    artifactType: mediaTypes.snapshot,
+    config: await repository.add(sealed, mediaTypes.config),
+    layers,
+    annotations: { [annotations.id]: id, [annotations.created]: createdAt, [annotations.title]: title },
+  }
+  return repository.publish(manifest, { id, createdAt, title })
+}
+
+function configOf({ engine, group, id, madeBy, stood, trees }: PublishRequest): SnapshotConfig {
+  const { info, name, version } = engine
+  return {
+    formatVersion,
+    id,
+    createdAt: new Date().toISOString(),
+    instant: new Date(stood.instantMs).toISOString(),
+    standstill: stood.kind,
+    pauseSeconds: stood.pauseSeconds,
+    madeBy,
+    engine: {
+      name,
+      id: info.ID,
+      hostName: info.Name,
+      version,
+      architecture: goArchitecture(info.Architecture),
+      os: info.OSType,
+      storageDriver: info.Driver,
+    },
+    containers: group.manifests,
+    trees,
+    images: group.manifests.map(({ image: { id: image, reference } }) => ({ id: image, reference })),
+    redacted: [],
+    warnings: group.warnings,
+  }
+}

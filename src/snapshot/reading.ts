@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto'
+import { joinAgent, type OwnLink } from '../agent/own-link.ts'
+import type { ReadTree, Result } from '../agent/protocol.ts'
+import { type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
+import { ensureAgentImage } from '../launch/image.ts'
+import { remoteHost } from '../migrate/steps/agents.ts'
+import { roleLabel } from '../model/plan.ts'
+import { newestTrees } from './base.ts'
+import type { Contents } from './contents.ts'
+import type { CreateRequest, CreateResult } from './create.ts'
+import type { Group } from './group.ts'
+import { type StoodStill, whileStill } from './standstill.ts'
+import { sendTree, TreeFile } from './tree-files.ts'
+
+/** Another round is not worth it when the last read so little, or was so quick. */
+const smallBytes = 32 << 20
+const quickSeconds = 0.5
+const maxRounds = 5
+/** A round that read more than this share of the one before says that somebody writes as fast as we read. */
+const noProgress = 0.7
+const knownPieceBytes = 1 << 20
+
+export interface ReadingRequest extends CreateRequest {
+  id: string
+  contents: Contents
+  /** For files that are being made. */
+  directory: string
+}
+
+/** The reading of a group's directories by an agent on their engine. */
+export class Reading {
+  readonly link: OwnLink
+  readonly group: Group
+  /** What the agent marks its batches with. */
+  readonly number = randomBytes(4).readUInt32LE()
+  readonly rounds: CreateResult['rounds'] = []
+  readonly #request: ReadingRequest
+  readonly #agent: RunningAgent
+  readonly #callOff: () => void
+
+  constructor(request: ReadingRequest, agent: RunningAgent, link: OwnLink) {
+    this.#request = request
+    this.#agent = agent
+    this.link = link
+    this.group = request.group
+    const order = { reason: 'interrupted', forGood: true }
+    // An agent that has ended already needs no order.
+    this.#callOff = () => void agent.client.request('abort', order).catch(() => undefined)
+    request.signal.addEventListener('abort', this.#callOff, { once: true })
+    if (request.signal.aborted) this.#callOff()
+  }
+
+  /** Reads while the containers run, and then, while they stand still, what changed since. */
+  async readAll(): Promise<StoodStill<ReadTree[]>> {
+    const { engine, group, report, signal, standstill } = this.#request
+    await this.#agent.client.request('openStore', { number: this.number })
+    await this.#tellWhatIsThere()
+    const isRunning = group.manifests.some(({ state }) => state.running && !state.paused)
+    while (isRunning && anotherRound(this.rounds)) {
+      signal.throwIfAborted()
+      await this.#round(false)
+    }
+    signal.throwIfAborted()
+    return whileStill(engine, group.manifests, standstill, report, () => this.#round(true))
+  }
+
+  /** Lets the lists of files be sent, and everything that waits. */
+  storeTrees(): Promise<Result<'storeTrees'>> {
+    const { report, seal } = this.#request
+    report({ type: 'phase', phase: 'store', message: 'storing what was read' })
+    const trees = this.group.trees.map(({ id }) => id)
+    return this.#agent.client.request('storeTrees', { trees, seed: seal.seed })
+  }
+
+  async close(): Promise<void> {
+    this.#request.signal.removeEventListener('abort', this.#callOff)
+    this.link.close()
+    await this.#agent.remove()
+  }
+
+  /** Chunks that need not be sent, and what each directory was like in its newest snapshot: what has not changed is not read. */
+  async #tellWhatIsThere(): Promise<void> {
+    const { contents, directory } = this.#request
+    const { client } = this.#agent
+    const known = contents.chunks.index.digests
+    for (let at = 0; at < known.length; at += knownPieceBytes) {
+      const piece = known.subarray(at, at + knownPieceBytes)
+      await client.request('addKnownChunks', { digests: piece.toString('base64') })
+    }
+    for (const [id, tree] of await newestTrees(this.#request)) {
+      await using file = await TreeFile.open(contents.chunks, directory, tree)
+      await sendTree(client, { ...tree, id }, file)
+    }
+  }
+
+  async #round(isFinal: boolean): Promise<ReadTree[]> {
+    const { report, seal } = this.#request
+    const number = this.rounds.length + 1
+    const phase = isFinal ? 'final-round' : `round-${number}`
+    const message = isFinal
+      ? 'reading what changed last'
+      : `reading while it runs${number > 1 ? ` (round ${number})` : ''}`
+    report({ type: 'phase', phase, message: `${message} (${this.link.kind})` })
+    const stop = this.#agent.client.onEvent((event) => {
+      if (event.event === 'progress') report({ type: 'bytes', phase, bytes: event.bytes, files: event.files })
+    })
+    const startedMs = performance.now()
+    const trees = this.group.trees.map(({ id }, index) => ({ id, path: treePath(index) }))
+    try {
+      const read = (await this.#agent.client.request('snapshotRound', { trees, isFinal, seed: seal.seed }))
+        .trees
+      this.rounds.push({
+        files: read.reduce((sum, { filesRead }) => sum + filesRead, 0),
+        bytes: read.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
+        seconds: (performance.now() - startedMs) / 1000,
+      })
+      return read
+    } finally {
+      stop()
+    }
+  }
+}
+
+/** Starts an agent that sees the group's directories, read-only, and joins this process to it. */
+export async function openReading(request: ReadingRequest): Promise<Reading> {
+  const { engine, group, id, path, report } = request
+  report({ type: 'phase', phase: 'agents', message: 'starting an agent' })
+  const { reference: image } = await ensureAgentImage(engine, [], report)
+  const agent = await startAgent(engine, {
+    image,
+    name: `wherry-snapshot-${id}`,
+    labels: { [roleLabel]: 'agent' },
+    mounts: group.trees.map(({ kind, source }) =>
+      kind === 'layer' || kind === 'bind'
+        ? { kind: 'host', path: source, readOnly: true }
+        : { kind: 'volume', volume: source, readOnly: true },
+    ),
+  })
+  try {
+    const { addresses } = await agent.client.request('probe', {})
+    const reachable = [...new Set([...remoteHost(engine), ...addresses])]
+    return new Reading(request, agent, await joinAgent(agent.client, { addresses: reachable, path, report }))
+  } catch (error) {
+    await agent.remove()
+    throw error
+  }
+}
+
+/** Whether reading once more while the containers run is worth it. */
+function anotherRound(rounds: readonly { bytes: number; seconds: number }[]): boolean {
+  const [before, last] = rounds.slice(-2).length === 2 ? rounds.slice(-2) : [undefined, rounds.at(-1)]
+  if (!last) return true
+  if (rounds.length >= maxRounds || last.bytes < smallBytes || last.seconds < quickSeconds) return false
+  return !before || last.bytes < before.bytes * noProgress
+}

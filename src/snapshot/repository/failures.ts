@@ -1,0 +1,21 @@
+import { exitCodes, NotVerifiedError, WherryError } from '../../model/errors.ts'
+
+/** The error for something in a repository that is not what its digest says, or makes no sense. */
+export function damaged(repository: string, what: string, cause?: unknown): NotVerifiedError {
+  return new NotVerifiedError(`${what} in ${repository} is damaged.`, {
+    ...(cause === undefined ? {} : { cause }),
+    suggestions: [
+      `See what else is: wherry snapshot verify --read-data --repo ${repository}`,
+      'Take the snapshot from another copy of the repository, or make a new one while the container is there.',
+    ],
+    data: { repository, what },
+  })
+}
+
+/** The error for something that a snapshot needs and its repository does not have. */
+export function missing(repository: string, what: string): WherryError {
+  return new WherryError('blob-missing', exitCodes.notVerified, `${what} is missing in ${repository}.`, {
+    suggestions: [`See what else is: wherry snapshot verify --repo ${repository}`],
+    data: { repository, what },
+  })
+}

@@ -1,0 +1,20 @@
+import { publicSeed } from '../agent/snapshot/gear.ts'
+
+/** What a sealed thing is for; it goes into the seal, so that none can be put in another's place. */
+export type SealedPurpose = 'config' | 'index' | 'chunk' | 'list'
+
+/** What keeps a repository's content from others. */
+export interface Seal {
+  /** What the boundaries of chunks depend on. */
+  readonly seed: string
+  seal(content: Buffer, purpose: SealedPurpose): Buffer
+  /** @throws WherryError `seal-broken` when it was not made by `seal` for this purpose. */
+  open(sealed: Buffer, purpose: SealedPurpose): Buffer
+}
+
+/** The seal of a repository that is not encrypted: none. */
+export const unsealed: Seal = {
+  seed: publicSeed,
+  seal: (content) => content,
+  open: (sealed) => sealed,
+}

@@ -88,7 +88,8 @@ async function commonBases({ source, target, trees }: RoundOptions): Promise<boo
   })
 }
 
-function receiving(target: AgentClient, round: number): Promise<void> {
+/** Resolves when the target is ready for a round's batches. */
+export function receiving(target: AgentClient, round: number): Promise<void> {
   return new Promise((resolve) => {
     const stop = target.onEvent((event) => {
       if (event.event !== 'receiving' || event.round !== round) return

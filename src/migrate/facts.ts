@@ -73,31 +73,47 @@ export async function gatherFacts(source: Engine, target: Engine, names: readonl
     const manifest = await describeContainer(source, name)
     if (!manifests.some(({ id }) => id === manifest.id)) manifests.push(manifest)
   }
-  const [layerChanged, sourceContainers, targetContainers, targetNetworks, volumes] = await Promise.all([
+  const [ofTarget, layerChanged, sourceContainers, peers, stretched] = await Promise.all([
+    gatherTargetFacts(target, manifests),
     changedLayers(source, target, manifests),
     source.containers.list(),
-    target.containers.list(),
-    networksOf(target),
-    target.volumes.list(),
-  ])
-  const [peers, stretched, targetGhosts] = await Promise.all([
     findPeers(source, manifests),
     stretchedBetween(source, target),
-    ghostsOn(target),
   ])
+  const { targetNetworks } = ofTarget
   return {
     source: engineFacts(source),
-    target: engineFacts(target),
+    ...ofTarget,
     manifests,
     layerChanged,
     sourceContainers,
-    targetContainers,
     peers,
     stretched,
-    targetGhosts,
     targetNetworks: [...targetNetworks, ...(await networksOfSwarm(source, target, targetNetworks))],
+  }
+}
+
+/** What a plan has to know of the engine on which containers are to be made. */
+export type TargetFacts = Pick<
+  Facts,
+  'target' | 'targetContainers' | 'targetGhosts' | 'targetNetworks' | 'targetVolumes' | 'targetImages'
+>
+
+export async function gatherTargetFacts(target: Engine, manifests: Manifest[]): Promise<TargetFacts> {
+  const [targetContainers, targetNetworks, volumes, targetGhosts, targetImages] = await Promise.all([
+    target.containers.list(),
+    networksOf(target),
+    target.volumes.list(),
+    ghostsOn(target),
+    imagesOnTarget(target, manifests),
+  ])
+  return {
+    target: engineFacts(target),
+    targetContainers,
+    targetNetworks,
     targetVolumes: volumes.map(({ Name }) => Name),
-    targetImages: await imagesOnTarget(target, manifests),
+    targetGhosts,
+    targetImages,
   }
 }
 

@@ -24,6 +24,8 @@ export function planIn(labels: Labels): Plan | undefined {
  * and others show it, so it is small and holds no environment; going on is not possible with it.
  */
 export function wayBackLabels(plan: Plan): Record<string, string> {
+  // What was restored came from no engine.
+  if (plan.snapshot) return {}
   return { [wayBackLabel]: packed(wayBack(plan)) }
 }
 

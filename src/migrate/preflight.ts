@@ -55,7 +55,8 @@ export async function preflight(context: Preflight): Promise<Plan> {
   }
 }
 
-function refuse(refusals: readonly Refusal[]): void {
+/** @throws RefusedError with every reason, where there is one. */
+export function refuse(refusals: readonly Refusal[]): void {
   const [first, ...others] = refusals
   if (!first) return
   const message =

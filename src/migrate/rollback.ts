@@ -152,7 +152,13 @@ async function assertSomethingToGoBackTo(run: Run): Promise<void> {
   )
 }
 
-async function whereNow({ plan, source, left }: Run): Promise<string> {
+async function whereNow({ plan, source, target, left }: Run): Promise<string> {
+  if (plan.snapshot) {
+    const names = plan.containers.map(({ name }) => name).join(', ')
+    return left.length === 0
+      ? `Nothing of ${names} is left on ${target.name}.`
+      : `Not everything that was restored of ${names} could be taken off ${target.name}.`
+  }
   const gone: string[] = []
   const stopped: string[] = []
   for (const { sourceId, name, wasRunning } of plan.containers) {

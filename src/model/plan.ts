@@ -157,6 +157,8 @@ export interface Plan {
   createdAt: string
   source: { engine: string; id: string }
   target: { engine: string; id: string }
+  /** Of a restore: the snapshot that stands where a migration has its source. */
+  snapshot?: { id: string; repo: string }
   options: MigrateOptions
   containers: ContainerPlan[]
   networks: NetworkPlan[]

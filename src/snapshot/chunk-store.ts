@@ -64,6 +64,14 @@ export class ChunkStore {
     }
   }
 
+  /** Looks whether every pack is there and has its size. @throws WherryError `blob-missing` that names one. */
+  async assertPacksThere(): Promise<void> {
+    for (const { digest, size } of this.packs) {
+      if (!(await this.repository.has({ mediaType: mediaTypes.pack, digest, size })))
+        throw missing(this.repository.name, `Pack ${digest}, or a part of it,`)
+    }
+  }
+
   /** A chunk's content, compared with its digest. @throws NotVerifiedError when it is damaged, WherryError `blob-missing`. */
   async read(digest: Buffer): Promise<Buffer> {
     const place = this.index.find(digest)

@@ -3,7 +3,7 @@ import { joinAgent, type OwnLink } from '../agent/own-link.ts'
 import type { ReadTree, Result } from '../agent/protocol.ts'
 import { type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
 import { ensureAgentImage } from '../launch/image.ts'
-import { remoteHost } from '../migrate/steps/agents.ts'
+import { addressesOf } from '../migrate/steps/agents.ts'
 import { roleLabel } from '../model/plan.ts'
 import { newestTrees } from './base.ts'
 import type { Contents } from './contents.ts'
@@ -137,9 +137,8 @@ export async function openReading(request: ReadingRequest): Promise<Reading> {
     ),
   })
   try {
-    const { addresses } = await agent.client.request('probe', {})
-    const reachable = [...new Set([...remoteHost(engine), ...addresses])]
-    return new Reading(request, agent, await joinAgent(agent.client, { addresses: reachable, path, report }))
+    const addresses = await addressesOf(engine, agent)
+    return new Reading(request, agent, await joinAgent(agent.client, { addresses, path, report }))
   } catch (error) {
     await agent.remove()
     throw error

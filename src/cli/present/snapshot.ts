@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
 import type { CreateResult } from '../../snapshot/create.ts'
+import type { RestoreResult } from '../../snapshot/restore/restore.ts'
 
 /** What a new snapshot holds, and what it took. */
 export function describeCreated(result: CreateResult, colours: ChalkInstance): string {
@@ -17,4 +18,28 @@ export function describeCreated(result: CreateResult, colours: ChalkInstance): s
     `  stood still for ${pauseSeconds.toFixed(2)} s, ${totalSeconds.toFixed(1)} s in all`,
   ]
   return lines.join('\n')
+}
+
+/** What was restored, and how it is reached now. */
+export function describeRestored(result: RestoreResult, colours: ChalkInstance): string {
+  const { snapshot, engine, containers, bytesWritten, totalSeconds } = result
+  const names = containers.map(({ name }) => name).join(', ')
+  return [
+    `${colours.bold(`${names} restored`)} on ${engine} from snapshot ${snapshot}`,
+    ...containers.flatMap(({ name, running, volumes, networks, ports }) => [
+      `  ${name}: ${running ? 'runs' : 'does not run'}`,
+      ...volumes.map(
+        ({ name: volume, destination, bytes, files }) =>
+          `    ${destination}: ${volume} (${prettyBytes(bytes)}, ${files} files)`,
+      ),
+      ...networks.map(
+        ({ name: network, ipv4, ipv6 }) =>
+          `    ${network}: ${[ipv4, ipv6].filter(Boolean).join(', ') || 'no address'}`,
+      ),
+      ...Object.entries(ports).flatMap(([port, bindings]) =>
+        (bindings ?? []).map(({ HostIp, HostPort }) => `    ${port}: ${HostIp || '0.0.0.0'}:${HostPort}`),
+      ),
+    ]),
+    `  ${prettyBytes(bytesWritten)} written, ${totalSeconds.toFixed(1)} s in all`,
+  ].join('\n')
 }

@@ -4,6 +4,8 @@ import { engineNameFlags, migrationArg } from '../../cli/migration-flags.ts'
 import { describeFinish } from '../../cli/present/recovery.ts'
 import { findMigration, withEngines } from '../../migrate/recovery/engines.ts'
 import { type FinishResult, finish, type Removal } from '../../migrate/recovery/finish.ts'
+import { assertNoRestore } from '../../migrate/recovery/restores.ts'
+import { stateOf } from '../../migrate/state.ts'
 
 export default class MigrationFinish extends BaseCommand {
   static override summary = 'Remove the fenced copy that a complete migration left on the source.'
@@ -22,6 +24,7 @@ export default class MigrationFinish extends BaseCommand {
   async run(): Promise<FinishResult> {
     const { args, flags } = await this.parse(MigrationFinish)
     const content = await findMigration(args.migration, flags)
+    assertNoRestore(content.plan, stateOf(content.records).committed)
     const { report, interrupted: signal } = this
     const confirm = async ({ engine, containers, volumes }: Removal) => {
       const what = [...containers, ...volumes.map((name) => `volume ${name}`)].join(', ')

@@ -4,6 +4,7 @@ import { whatFollowsInMove } from '../../cli/interruption.ts'
 import { engineNameFlags, migrationArg } from '../../cli/migration-flags.ts'
 import { describeResult } from '../../cli/present/result.ts'
 import { findMigration, withEnginesForResume } from '../../migrate/recovery/engines.ts'
+import { assertNoRestore } from '../../migrate/recovery/restores.ts'
 import { resume } from '../../migrate/recovery/resume.ts'
 import type { MigrateResult } from '../../migrate/result.ts'
 import type { BegunMove } from '../../migrate/run.ts'
@@ -28,6 +29,7 @@ export default class MigrationResume extends BaseCommand {
   async run(): Promise<MigrateResult> {
     const { args, flags } = await this.parse(MigrationResume)
     const content = await findMigration(args.migration, flags)
+    assertNoRestore(content.plan, stateOf(content.records).committed)
     const { report, interrupted: signal } = this
     let begun: BegunMove = { plan: content.plan, state: stateOf(content.records) }
     const onBegin = (move: BegunMove) => {

@@ -79,7 +79,9 @@ export async function withEnginesForRollback<T>(
   action: (engines: Engines) => Promise<T>,
 ): Promise<T> {
   const { begun, carriedBack } = stateOf(records)
-  await using source = await connectEngine(from)
+  await using source = plan.snapshot
+    ? await absentEngine(from, plan.source.id, new Error('a snapshot is no engine'))
+    : await connectEngine(from)
   await using target = await connectEngine(to).catch((error) => {
     if (!(error instanceof EngineUnreachableError)) throw error
     if (!begun.has('start') || carriedBack || targetIsDown) return absentEngine(to, plan.target.id, error)

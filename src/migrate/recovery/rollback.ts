@@ -22,6 +22,7 @@ import { createVolumes } from '../steps/volumes.ts'
 import { lockBothSides } from './lock-both-sides.ts'
 import { assertNotMovedOn, assertNotReplaced } from './moved-on.ts'
 import { openJournalOrNone } from './open-journal.ts'
+import { undoRestore } from './restores.ts'
 import { assertSameEngines } from './resume.ts'
 
 export interface RollbackRequest {
@@ -58,6 +59,7 @@ export async function rollBackMigration(request: RollbackRequest): Promise<Rollb
   const startedAtMs = performance.now()
   const { content, source, target, targetIsDown } = request
   const { plan } = content
+  if (plan.snapshot) return undoRestore(request, startedAtMs)
   const state = stateOf(content.records)
   assertSameEngines(plan, source, target.isAbsent ? undefined : target)
   assertCanRollBack(plan.id, state, (await findLocks(source, plan.id)).length > 0)

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import type { Plan } from '../../model/plan.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
 import { type MigrationState, stateOf } from '../state.ts'
 
@@ -38,12 +39,18 @@ export function summaryOf({ plan, records }: JournalContent): MigrationSummary {
     containers: plan.containers.map(({ name }) => name),
     source: plan.source.engine,
     target: plan.target.engine,
-    next: nextCommands(plan.id, status, state),
+    next: nextCommands(plan, status, state),
   }
 }
 
-function nextCommands(id: string, status: MigrationSummary['status'], state: MigrationState): string[] {
+function nextCommands(
+  { id, snapshot }: Plan,
+  status: MigrationSummary['status'],
+  state: MigrationState,
+): string[] {
   const command = (verb: string) => `wherry migration ${verb} ${id}`
+  // What was restored half-way is taken away, and restored anew.
+  if (snapshot) return status === 'interrupted' && !state.committed ? [command('rollback')] : []
   if (status === 'interrupted') {
     if (state.rollingBack) return [command('rollback')]
     return state.committed ? [command('resume')] : [command('resume'), command('rollback')]

@@ -92,12 +92,12 @@ export async function removeAgentsOn(engine: Engine, { id }: Plan): Promise<void
   for (const { Id } of await engine.containers.list({ labels })) await engine.containers.remove(Id)
 }
 
-function agentLabels({ id }: Plan): Record<string, string> {
+export function agentLabels({ id }: Plan): Record<string, string> {
   return { [migrationLabel]: id, [roleLabel]: 'agent' }
 }
 
 /** Where an engine's host may be reached: as this process reaches it, and at the addresses that the host itself has. */
-async function addressesOf(engine: Engine, agent: RunningAgent): Promise<string[]> {
+export async function addressesOf(engine: Engine, agent: RunningAgent): Promise<string[]> {
   const { addresses } = await agent.client.request('probe', {})
   return [...new Set([...remoteHost(engine), ...addresses])]
 }
@@ -121,7 +121,7 @@ function hostMount({ trees }: Plan): AgentMount[] {
 }
 
 /** Where a tree goes on the target: what the engine made for the new container there is known only now. */
-async function targetMount(target: Engine, plan: Plan, tree: TreePlan): Promise<AgentMount> {
+export async function targetMount(target: Engine, plan: Plan, tree: TreePlan): Promise<AgentMount> {
   if (tree.kind === 'volume') return { kind: 'volume', volume: tree.source, readOnly: false }
   if (tree.kind === 'bind') return { kind: 'host', path: tree.source, readOnly: false }
   const container = await target.containers.inspect(tree.container)

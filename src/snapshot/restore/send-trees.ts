@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { batchHeaderBytes, sealBatch } from '../../agent/batch.ts'
+import { takeBuffer } from '../../agent/buffer-pool.ts'
+import type { Channel } from '../../agent/channel.ts'
+import type { AgentClient } from '../../agent/client.ts'
+import { frameHeaderBytes } from '../../agent/frames.ts'
+import { OpsWriter } from '../../agent/ops.ts'
+import { receiving } from '../../agent/round.ts'
+import { messageOf, NotVerifiedError, WherryError } from '../../model/errors.ts'
+import type { Report } from '../../model/progress.ts'
+import type { ChunkStore } from '../chunk-store.ts'
+import type { SnapshotTree } from '../config.ts'
+import { damaged } from '../repository/failures.ts'
+import { TreeFile } from '../tree-files.ts'
+import { TreeRestorer } from './restore-tree.ts'
+
+const heartbeatMilliseconds = 5_000
+const progressMilliseconds = 200
+
+export interface SendTreesRequest {
+  agent: AgentClient
+  channel: Channel
+  chunks: ChunkStore
+  /** For files that are worked with. */
+  directory: string
+  /** Each with where the agent sees the place that it goes to. */
+  trees: readonly { tree: SnapshotTree; path: string }[]
+  report: Report
+  signal: AbortSignal
+}
+
+/** What a tree came to on the target: `digest` is that of a migration's round, over everything that is carried. */
+export interface RestoredTree {
+  id: string
+  files: number
+  bytes: number
+  digest: string
+}
+
+/**
+ * Makes trees of a snapshot on an engine, in directories whose content goes. Every chunk is compared with its digest, and what
+ * the target has in the end with what was sent. @throws NotVerifiedError, or the agent's error.
+ */
+export async function sendTrees(request: SendTreesRequest): Promise<RestoredTree[]> {
+  const { agent, channel, trees } = request
+  const round = randomBytes(4).readUInt32LE()
+  channel.reset()
+  const ready = receiving(agent, round)
+  const received = agent.request('receiveRound', {
+    round,
+    trees: trees.map(({ tree, path }) => ({ id: tree.id, path, hasBase: false })),
+    isFinal: true,
+  })
+  // What it says is told below, where it says more than what goes wrong here.
+  received.catch(() => undefined)
+  await Promise.race([ready, received])
+  const sent = new TreesSender(request, round).run()
+  sent.catch(() => undefined)
+  try {
+    const [restored, { trees: made }] = await Promise.all([sent, received])
+    const differing = restored
+      .filter(({ digest }, index) => made[index]?.digest !== digest)
+      .map(({ id }) => id)
+    if (differing.length === 0) return restored
+    throw new NotVerifiedError(`What was written is not what the snapshot holds: ${differing.join(', ')}`, {
+      data: { trees: differing },
+      suggestions: ['Try again; if it happens again, suspect the memory or the disk of the engine.'],
+    })
+  } catch (error) {
+    await agent.request('abort', { reason: messageOf(error) }).catch(() => undefined)
+    const outcomes = await Promise.allSettled([sent, received])
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+    throw (
+      errors.find((one) => !(one instanceof WherryError && ['aborted', 'link-broken'].includes(one.code))) ??
+      error
+    )
+  }
+}
+
+/** The sending side of one round. */
+class TreesSender {
+  readonly #request: SendTreesRequest
+  readonly #round: number
+  #tree = 0
+  #reportedAtMs = 0
+  #bytes = 0
+  #files = 0
+
+  constructor(request: SendTreesRequest, round: number) {
+    this.#request = request
+    this.#round = round
+  }
+
+  async run(): Promise<RestoredTree[]> {
+    const heartbeat = setInterval(() => void this.#beat(), heartbeatMilliseconds)
+    const restored: RestoredTree[] = []
+    try {
+      for (const { tree } of this.#request.trees) {
+        restored.push(await this.#send(tree))
+        this.#tree++
+      }
+    } finally {
+      clearInterval(heartbeat)
+    }
+    return restored
+  }
+
+  async #send(tree: SnapshotTree): Promise<RestoredTree> {
+    const { chunks, directory } = this.#request
+    await using file = await TreeFile.open(chunks, directory, tree)
+    const reader = file.reader()
+    const catalog = join(directory, `catalog-${process.pid}-${randomBytes(4).toString('hex')}`)
+    const ops = new OpsWriter(takeBuffer)
+    const restorer = new TreeRestorer(reader, chunks, ops, catalog)
+    const send = async () => {
+      await this.#sendBatch(ops)
+      this.#progress(restorer)
+    }
+    try {
+      while (await restorer.step(send));
+      const digest = restorer.finish()
+      ops.treeEnd(digest)
+      await this.#sendBatch(ops)
+      this.#bytes += restorer.bytes
+      this.#files += restorer.files
+      return { id: tree.id, files: restorer.files, bytes: restorer.bytes, digest }
+    } catch (error) {
+      restorer.discard()
+      if (error instanceof WherryError) throw error
+      throw damaged(chunks.repository.name, `The list of files of ${tree.id}`, error)
+    } finally {
+      reader.close()
+      await rm(catalog, { force: true })
+    }
+  }
+
+  async #sendBatch(ops: OpsWriter): Promise<void> {
+    this.#request.signal.throwIfAborted()
+    await this.#request.channel.send(ops.take({ round: this.#round, tree: this.#tree }))
+  }
+
+  async #beat(): Promise<void> {
+    const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
+    sealBatch(batch, { round: this.#round, tree: this.#tree })
+    // The next batch meets the same error and reports it.
+    await this.#request.channel.send(batch).catch(() => undefined)
+  }
+
+  #progress({ bytes, files }: TreeRestorer): void {
+    const now = performance.now()
+    if (now - this.#reportedAtMs < progressMilliseconds) return
+    this.#reportedAtMs = now
+    const totalBytes = this.#request.trees.reduce((sum, { tree }) => sum + tree.bytes, 0)
+    this.#request.report({
+      type: 'bytes',
+      phase: 'fill',
+      bytes: this.#bytes + bytes,
+      files: this.#files + files,
+      totalBytes,
+    })
+  }
+}

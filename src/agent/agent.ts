@@ -13,7 +13,9 @@ const stream = new FrameStream(process.stdin, stdout(), {
   data: () => undefined,
   end: () => undefined,
 })
-new AgentServer(stream, process.env.WHERRY_AGENT_DIR || tmpdir())
+const server = new AgentServer(stream, process.env.WHERRY_AGENT_DIR || tmpdir())
+process.on('exit', () => server.letGo())
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => process.exit(0))
 const { end } = stream.handlers
 stream.handlers.end = (error) => {
   end(error)

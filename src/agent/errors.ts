@@ -8,6 +8,7 @@ export type AgentErrorCode =
   | 'agent-gone'
   | 'aborted'
   | 'bind-exists'
+  | 'cannot-freeze'
   | 'changed-while-stopped'
   | 'corrupted-in-transit'
   | 'link-broken'

@@ -4,6 +4,7 @@
  * Times are in seconds, sizes in bytes.
  */
 import type { DirectSecret } from './direct.ts'
+import type { FreezeParams } from './freeze.ts'
 import type { HostDirectoriesParams } from './host-directories.ts'
 import type { Measure } from './measure.ts'
 import type { LinkMeasure, LinkMeasureParams } from './network/measure-link.ts'
@@ -60,6 +61,10 @@ export interface Requests {
   makeDirectories: { params: HostDirectoriesParams & { paths: string[] }; result: { made: string[] } }
   removeDirectories: { params: HostDirectoriesParams; result: object }
   kill: { params: { container: string }; result: { killed: number } }
+  /** Asked of an agent in the host's namespaces of processes and control groups. */
+  freeze: { params: FreezeParams; result: object }
+  /** `wasFrozen`: false when the limit had been over before. */
+  thaw: { params: object; result: { wasFrozen: boolean } }
   listen: { params: DirectSecret; result: { port: number } }
   /** Answered when the other side has connected. */
   accept: { params: object; result: { address: string } }

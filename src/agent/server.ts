@@ -6,6 +6,7 @@ import { Channel } from './channel.ts'
 import { type DirectLink, dial, type Listener, listen } from './direct.ts'
 import { AgentError } from './errors.ts'
 import { broken, type FrameStream } from './frames.ts'
+import { Freezer } from './freeze.ts'
 import { makeHostDirectories, removeHostDirectories } from './host-directories.ts'
 import { killContainer } from './kill.ts'
 import { measureTree } from './measure.ts'
@@ -43,6 +44,7 @@ export class AgentServer {
   readonly #directory: string
   readonly #relay: Channel
   readonly #writeBacks = new WriteBacks()
+  readonly #freezer = new Freezer()
   #listener: Listener | undefined
   #direct: DirectLink | undefined
   #round: Task<unknown> | undefined
@@ -60,6 +62,11 @@ export class AgentServer {
       data: (batch) => this.#relay.deliver(batch),
       end: () => this.#relay.fail(broken()),
     }
+  }
+
+  /** Lets go of what must not stay as it is when this process ends. */
+  letGo(): void {
+    this.#freezer.thaw()
   }
 
   async #answer(message: unknown): Promise<void> {
@@ -89,6 +96,11 @@ export class AgentServer {
     makeDirectories: (params) => makeHostDirectories(params),
     removeDirectories: (params) => removeHostDirectories(params),
     kill: ({ container }) => killContainer(container),
+    freeze: async (params) => {
+      await this.#freezer.freeze(params)
+      return {}
+    },
+    thaw: () => ({ wasFrozen: this.#freezer.thaw() }),
     listen: async (secret) => {
       this.#listener?.close()
       this.#listener = await listen(secret)

@@ -11,7 +11,7 @@ export interface AgentSettings {
   name: string
   labels: Record<string, string>
   mounts: readonly AgentMount[]
-  /** It may see and end the host's processes. */
+  /** It may see and end the host's processes, and freeze them where control groups are mounted. */
   hostProcesses?: boolean
   /** The network that it is on, with an address that the engine chooses; the host's own unless told. */
   network?: string
@@ -96,7 +96,7 @@ function agentRequest({
       CapAdd: [...capabilities, ...(hostProcesses ? ['KILL'] : [])],
       // AppArmor's profile for containers lets no signals out.
       SecurityOpt: ['no-new-privileges', 'label=disable', ...(hostProcesses ? ['apparmor=unconfined'] : [])],
-      ...(hostProcesses ? { PidMode: 'host' } : {}),
+      ...(hostProcesses ? { PidMode: 'host', CgroupnsMode: 'host' } : {}),
       // What passes through stdout must not be written to a log on the engine's disk as well.
       LogConfig: { Type: 'none', Config: {} },
       Mounts: mounts.map((mount, index) => mountRequest(mount, index)),

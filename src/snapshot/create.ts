@@ -18,6 +18,8 @@ export interface CreateRequest {
   seal: Seal
   group: Group
   standstill: 'pause' | 'stop'
+  /** A pause that takes longer is broken off. */
+  maxPauseSeconds: number
   path: DataPath
   /** Who makes it, for the snapshot's config. */
   madeBy: string

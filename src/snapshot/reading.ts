@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { joinAgent, type OwnLink } from '../agent/own-link.ts'
 import type { ReadTree, Result } from '../agent/protocol.ts'
-import { type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
+import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
 import { ensureAgentImage } from '../launch/image.ts'
 import { addressesOf } from '../migrate/steps/agents.ts'
 import { roleLabel } from '../model/plan.ts'
@@ -61,7 +61,13 @@ export class Reading {
       await this.#round(false)
     }
     signal.throwIfAborted()
-    return whileStill(engine, group.manifests, standstill, report, () => this.#round(true))
+    const { maxPauseSeconds: limitSeconds } = this.#request
+    const controlGroups = treePath(group.trees.length)
+    const agent = this.#agent.client
+    return whileStill(
+      { engine, manifests: group.manifests, how: standstill, agent, controlGroups, limitSeconds, report },
+      () => this.#round(true),
+    )
   }
 
   /** Lets the lists of files be sent, and everything that waits. */
@@ -130,11 +136,16 @@ export async function openReading(request: ReadingRequest): Promise<Reading> {
     image,
     name: `wherry-snapshot-${id}`,
     labels: { [roleLabel]: 'agent' },
-    mounts: group.trees.map(({ kind, source }) =>
-      kind === 'layer' || kind === 'bind'
-        ? { kind: 'host', path: source, readOnly: true }
-        : { kind: 'volume', volume: source, readOnly: true },
-    ),
+    hostProcesses: true,
+    mounts: [
+      ...group.trees.map(
+        ({ kind, source }): AgentMount =>
+          kind === 'layer' || kind === 'bind'
+            ? { kind: 'host', path: source, readOnly: true }
+            : { kind: 'volume', volume: source, readOnly: true },
+      ),
+      { kind: 'host', path: '/sys/fs/cgroup', readOnly: false },
+    ],
   })
   try {
     const addresses = await addressesOf(engine, agent)

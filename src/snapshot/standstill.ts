@@ -1,4 +1,6 @@
+import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
@@ -13,54 +15,110 @@ export interface StoodStill<T> {
   kind: Standstill
 }
 
+export interface StandstillRequest {
+  engine: Engine
+  manifests: readonly Manifest[]
+  how: 'pause' | 'stop'
+  /** In the host's namespaces, with control groups mounted at `controlGroups`. */
+  agent: AgentClient
+  controlGroups: string
+  /** They are not paused for longer, whatever happens. */
+  limitSeconds: number
+  report: Report
+}
+
 /**
  * Does something while none of the running containers of a group does anything, all of them at once, and lets them go on
  * afterwards whatever happens. One that somebody had paused before stays so.
+ * @throws WherryError `pause-too-long` when that took longer than the limit: what was done then proves nothing.
  */
 export async function whileStill<T>(
-  engine: Engine,
-  manifests: readonly Manifest[],
-  how: 'pause' | 'stop',
-  report: Report,
+  request: StandstillRequest,
   action: () => Promise<T>,
 ): Promise<StoodStill<T>> {
-  const running = manifests.filter(({ state }) => state.running && !state.paused)
-  if (running.length === 0) {
-    const instantMs = Date.now()
-    return { result: await action(), instantMs, pauseSeconds: 0, kind: 'none' }
-  }
+  const running = request.manifests.filter(({ state }) => state.running && !state.paused)
   const startedMs = performance.now()
-  const stilled: Manifest[] = []
-  const goOn = () => allDone(stilled.splice(0).map((manifest) => letGoOn(engine, manifest, how, report)))
-  try {
-    await allDone(
-      running.map(async (manifest) => {
-        stilled.push(manifest)
-        if (how === 'pause') await engine.containers.pause(manifest.id)
-        else await engine.containers.stop(manifest.id, { timeoutSeconds: manifest.config.StopTimeout ?? 10 })
-      }),
-    )
-    const instantMs = Date.now()
-    const result = await action()
-    await goOn()
-    return { result, instantMs, pauseSeconds: (performance.now() - startedMs) / 1000, kind: how }
-  } finally {
-    await goOn()
+  if (running.length === 0) {
+    return { instantMs: Date.now(), result: await action(), pauseSeconds: 0, kind: 'none' }
   }
+  const still = request.how === 'pause' ? await pauseAll(request, running) : await stopAll(request, running)
+  const instantMs = Date.now()
+  let result: T
+  try {
+    result = await action()
+  } finally {
+    await still.goOn()
+  }
+  const pauseSeconds = (performance.now() - startedMs) / 1000
+  if (still.wasCutShort()) throw tooLong(request)
+  return { result, instantMs, pauseSeconds, kind: request.how }
 }
 
-async function letGoOn(
-  engine: Engine,
-  { id, name }: Manifest,
-  how: 'pause' | 'stop',
-  report: Report,
-): Promise<void> {
-  const now = await engine.containers.inspect(id)
-  if (!now) return
-  if (how === 'pause' && now.State.Paused) await engine.containers.unpause(id)
-  else if (how === 'stop' && !now.State.Running) {
+interface Still {
+  goOn(): Promise<void>
+  /** Whether they went on before they were told to. */
+  wasCutShort(): boolean
+}
+
+/**
+ * The agent freezes them and thaws them by itself when its connection ends. Where it cannot, the engine pauses them, and only
+ * this process lets them go on.
+ */
+async function pauseAll(
+  { agent, controlGroups, engine, limitSeconds, report }: StandstillRequest,
+  running: Manifest[],
+): Promise<Still> {
+  let isFrozen = true
+  try {
+    await agent.request('freeze', {
+      containers: running.map(({ id }) => id),
+      root: controlGroups,
+      limitSeconds,
+    })
+    return {
+      goOn: async () => {
+        // One that has ended has thawed them.
+        isFrozen = agent.isGone ? false : (await agent.request('thaw', {})).wasFrozen
+      },
+      wasCutShort: () => !isFrozen,
+    }
+  } catch (error) {
+    if (!(error instanceof WherryError && error.code === 'cannot-freeze')) throw error
+    report({ type: 'note', message: `${error.message}: the engine pauses instead` })
+  }
+  return eachOf(
+    running,
+    (id) => engine.containers.pause(id),
+    async (id) => {
+      if ((await engine.containers.inspect(id))?.State.Paused) await engine.containers.unpause(id)
+    },
+  )
+}
+
+function stopAll({ engine, report }: StandstillRequest, running: Manifest[]): Promise<Still> {
+  const patience = new Map(running.map(({ id, config }) => [id, config.StopTimeout ?? 10]))
+  const stop = (id: string) => engine.containers.stop(id, { timeoutSeconds: patience.get(id) ?? 10 })
+  return eachOf(running, stop, async (id) => {
+    const now = await engine.containers.inspect(id)
+    if (!now || now.State.Running) return
     await engine.containers.start(id)
-    report({ type: 'note', message: `${name} runs again` })
+    report({ type: 'note', message: `${now.Name.slice(1)} runs again` })
+  })
+}
+
+/** Brings each to a standstill; when one cannot be, all go on. */
+async function eachOf(
+  running: Manifest[],
+  stop: (id: string) => Promise<void>,
+  goOn: (id: string) => Promise<void>,
+): Promise<Still> {
+  const still = { goOn: () => allDone(running.map(({ id }) => goOn(id))), wasCutShort: () => false }
+  try {
+    await allDone(running.map(({ id }) => stop(id)))
+    return still
+  } catch (error) {
+    await still.goOn()
+    throw error
   }
 }
 
@@ -68,4 +126,18 @@ async function letGoOn(
 async function allDone(work: Promise<unknown>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(work))
     if (outcome.status === 'rejected') throw outcome.reason
+}
+
+function tooLong({ limitSeconds }: StandstillRequest): WherryError {
+  return new WherryError(
+    'pause-too-long',
+    exitCodes.rolledBack,
+    `What changed last could not be read within ${limitSeconds} s; the containers go on, and there is no snapshot.`,
+    {
+      suggestions: [
+        'Try again when less is written: what was read already is not read again.',
+        'Let them stand still for longer: --max-pause SECONDS',
+      ],
+    },
+  )
 }

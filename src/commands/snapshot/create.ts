@@ -32,6 +32,12 @@ export default class SnapshotCreate extends BaseCommand {
       description:
         'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again.',
     })(),
+    'max-pause': Flags.integer({
+      default: 60,
+      min: 1,
+      summary: 'Seconds after which a pause is broken off, and the snapshot with it.',
+      helpValue: 'SECONDS',
+    }),
     binds: Flags.option({
       options: ['fail', 'copy', 'leave'] as const,
       default: 'fail' as const,
@@ -71,6 +77,7 @@ export default class SnapshotCreate extends BaseCommand {
               seal,
               group,
               standstill: flags.standstill,
+              maxPauseSeconds: flags['max-pause'],
               path: flags.path,
               madeBy: `wherry ${this.config.version}`,
               report: this.report,

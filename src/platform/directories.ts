@@ -11,6 +11,11 @@ export function stateDirectory(): string {
   return join(XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'wherry')
 }
 
+/** For files that can be made anew, as the XDG base directory specification has it. */
+export function cacheDirectory(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'wherry')
+}
+
 /** The Docker CLI's configuration directory: contexts, credentials and the current context live there. */
 export function dockerConfigDirectory(): string {
   return process.env.DOCKER_CONFIG || join(homedir(), '.docker')

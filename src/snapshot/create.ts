@@ -5,10 +5,11 @@ import type { Report } from '../model/progress.ts'
 import type { SnapshotTree } from './config.ts'
 import { readContents } from './contents.ts'
 import type { Group } from './group.ts'
+import { type ImageTreatment, storeImages } from './images.ts'
 import { Intake } from './intake.ts'
 import { PackWriter } from './pack-writer.ts'
 import { publish } from './publish.ts'
-import { openReading, type Reading } from './reading.ts'
+import { openReading, type Reading, type ReadingRequest } from './reading.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
 
@@ -18,6 +19,7 @@ export interface CreateRequest {
   seal: Seal
   group: Group
   standstill: 'pause' | 'stop'
+  image: ImageTreatment
   /** A pause that takes longer is broken off. */
   maxPauseSeconds: number
   path: DataPath
@@ -56,22 +58,18 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
   const directory = await repository.workDirectory()
   const id = randomBytes(6).toString('hex')
   const packs = new PackWriter(repository, directory, seal)
-  const reading = await openReading({ ...request, id, contents, directory })
-  const intake = new Intake(reading.link.channel, reading.number, packs)
+  const work = { ...request, id, contents, directory, packs }
   try {
-    const stood = await intake.beside(reading.readAll())
-    const trees = await intake.beside(storeTrees(reading, intake, stood.result))
+    const images = await storeImages({
+      ...work,
+      manifests: group.manifests,
+      treatment: request.image,
+      chunks: contents.chunks,
+    })
+    const { trees, stood, reading } = await readGroup(work)
     await packs.end()
     report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
-    const { createdAt } = await publish({
-      ...request,
-      id,
-      contents,
-      directory,
-      packs: packs.packs,
-      stood,
-      trees,
-    })
+    const { createdAt } = await publish({ ...work, packs: packs.packs, stood, trees, images })
     return {
       id,
       repo: repository.name,
@@ -87,8 +85,21 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
       warnings: group.warnings,
     }
   } finally {
-    intake.end()
     await packs.discard()
+  }
+}
+
+/** Reads everything and stores it in packs. The agent is gone afterwards. */
+async function readGroup(
+  work: ReadingRequest & { packs: PackWriter },
+): Promise<{ trees: SnapshotTree[]; stood: Awaited<ReturnType<Reading['readAll']>>; reading: Reading }> {
+  const reading = await openReading(work)
+  const intake = new Intake(reading.link.channel, reading.number, work.packs)
+  try {
+    const stood = await intake.beside(reading.readAll())
+    return { trees: await intake.beside(storeTrees(reading, intake, stood.result)), stood, reading }
+  } finally {
+    intake.end()
     await reading.close()
   }
 }

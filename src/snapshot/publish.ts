@@ -1,5 +1,5 @@
 import { goArchitecture } from '../migrate/facts.ts'
-import { formatVersion, type SnapshotConfig, type SnapshotTree } from './config.ts'
+import { formatVersion, type SnapshotConfig, type SnapshotImage, type SnapshotTree } from './config.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest } from './create.ts'
 import { layersFor, neededPacks } from './layers.ts'
@@ -16,6 +16,7 @@ export interface PublishRequest extends CreateRequest {
   packs: readonly PackList[]
   stood: Pick<StoodStill<unknown>, 'instantMs' | 'kind' | 'pauseSeconds'>
   trees: SnapshotTree[]
+  images: SnapshotImage[]
 }
 
 /**
@@ -23,10 +24,15 @@ export interface PublishRequest extends CreateRequest {
  * @throws WherryError `blob-missing` when something is not.
  */
 export async function publish(request: PublishRequest): Promise<ListedSnapshot> {
-  const { contents, directory, group, id, packs, repository, seal, trees } = request
+  const { contents, directory, group, id, images, packs, repository, seal, trees } = request
   contents.chunks.addPacks(packs)
   for (const pack of packs) contents.packs.set(pack.digest, { pack })
-  const needed = await neededPacks(contents.chunks, directory, trees, [])
+  const needed = await neededPacks(
+    contents.chunks,
+    directory,
+    trees,
+    images.flatMap(({ refs = [] }) => refs),
+  )
   const layers = await layersFor(contents, seal, needed)
   const config = configOf(request)
   const sealed = seal.seal(Buffer.from(JSON.stringify(config)), 'config')
@@ -43,7 +49,7 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   return repository.publish(manifest, { id, createdAt, title })
 }
 
-function configOf({ engine, group, id, madeBy, stood, trees }: PublishRequest): SnapshotConfig {
+function configOf({ engine, group, id, images, madeBy, stood, trees }: PublishRequest): SnapshotConfig {
   const { info, name, version } = engine
   return {
     formatVersion,
@@ -64,7 +70,7 @@ function configOf({ engine, group, id, madeBy, stood, trees }: PublishRequest): 
     },
     containers: group.manifests,
     trees,
-    images: group.manifests.map(({ image: { id: image, reference } }) => ({ id: image, reference })),
+    images,
     redacted: [],
     warnings: group.warnings,
   }

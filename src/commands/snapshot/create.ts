@@ -7,6 +7,7 @@ import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
 import { describeGroup, projectContainers } from '../../snapshot/group.ts'
+import { warnOfImages } from '../../snapshot/images.ts'
 
 export default class SnapshotCreate extends BaseCommand {
   static override summary = 'Take containers with everything that they have, at one instant.'
@@ -31,6 +32,11 @@ export default class SnapshotCreate extends BaseCommand {
       summary: 'How they stand still for what changed last.',
       description:
         'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again.',
+    })(),
+    image: Flags.option({
+      options: ['ref', 'include'] as const,
+      default: 'ref' as const,
+      summary: 'Keep images by reference, or with everything that is in them.',
     })(),
     'max-pause': Flags.integer({
       default: 60,
@@ -65,6 +71,7 @@ export default class SnapshotCreate extends BaseCommand {
     const what = flags.project ? `project ${flags.project}` : named.join(', ')
     this.report({ type: 'phase', phase: 'look', message: `looking at ${what} on ${engine.name}` })
     const group = await describeGroup(engine, names, flags.binds)
+    group.warnings.push(...warnOfImages(group.manifests, flags.image))
     for (const warning of group.warnings) this.report({ type: 'warning', ...warning })
     const result = await this.interruptible(
       () =>
@@ -77,6 +84,7 @@ export default class SnapshotCreate extends BaseCommand {
               seal,
               group,
               standstill: flags.standstill,
+              image: flags.image,
               maxPauseSeconds: flags['max-pause'],
               path: flags.path,
               madeBy: `wherry ${this.config.version}`,

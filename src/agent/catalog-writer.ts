@@ -5,7 +5,7 @@ import { localFlags, portableStart } from './entry.ts'
 
 /** Writes a catalog beside the old one; `finish` puts it into its place. */
 export class CatalogWriter {
-  readonly #path: string
+  readonly path: string
   readonly #kind: string
   readonly #file: number
   readonly #hash = createHash('sha256')
@@ -19,7 +19,7 @@ export class CatalogWriter {
 
   /** `kind` is what the file begins with, 8 characters. */
   constructor(path: string, kind = magic) {
-    this.#path = path
+    this.path = path
     this.#kind = kind
     this.#file = openSync(`${path}.new`, 'w+', 0o600)
     this.#buffer.fill(0, 0, headerBytes)
@@ -71,14 +71,14 @@ export class CatalogWriter {
     writeHeader(header, { kind: this.#kind, isTrusted, entries: this.#entries, digest })
     writeSync(this.#file, header, 0, headerBytes, 0)
     this.#close()
-    renameSync(`${this.#path}.new`, this.#path)
+    renameSync(`${this.path}.new`, this.path)
     return digest.toString('hex')
   }
 
   /** Gives the new catalog up; the old one stays. Called after `finish` has failed, too. */
   discard(): void {
     this.#close()
-    rmSync(`${this.#path}.new`, { force: true })
+    rmSync(`${this.path}.new`, { force: true })
   }
 
   #close(): void {

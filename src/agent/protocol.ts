@@ -117,12 +117,14 @@ export interface Requests {
   }
   /**
    * Reads trees beside what is known of them and sends the chunks that the repository lacks; answered when everything has been read, which may be before it
-   * has been sent. `isFinal`: nothing may change meanwhile.
+   * has been sent. `isFinal`: nothing may change meanwhile. `discards`: nothing is sent; the trees alone are wanted.
    */
   snapshotRound: {
-    params: { trees: TreeParams[]; isFinal: boolean; seed: string }
+    params: { trees: TreeParams[]; isFinal: boolean; seed: string; discards?: boolean }
     result: { trees: ReadTree[]; peakMemoryBytes: number }
   }
+  /** A piece of a tree as the last round read it, base64, from a byte offset on: a header of 128 bytes and the entries. */
+  readTree: { params: { id: string; offset: number }; result: { data: string; isLast: boolean } }
   /** Sends the lists of files, too, and waits until everything has been sent. */
   storeTrees: {
     params: { trees: string[]; seed: string }

@@ -156,6 +156,7 @@ export class AgentServer {
     },
     addKnownChunks: ({ digests }) => this.#snapshots.addKnown(digests),
     writeTree: (params) => this.#snapshots.writeTree(params),
+    readTree: ({ id, offset }) => readCatalogPiece(this.#snapshots.path(id), offset),
     snapshotRound: (params) => this.#run(this.#snapshots.round(params, this.#report)),
     storeTrees: (params) => this.#snapshots.storeTrees(params),
     abort: ({ reason, forGood }) => {

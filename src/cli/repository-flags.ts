@@ -2,9 +2,13 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Flags } from '@oclif/core'
 import type { Report } from '../model/progress.ts'
+import type { SnapshotConfig } from '../snapshot/config.ts'
+import { findSnapshot } from '../snapshot/find.ts'
+import { readConfig } from '../snapshot/read-config.ts'
 import { DirectoryRepository } from '../snapshot/repository/directory.ts'
 import { type LockKind, withLock } from '../snapshot/repository/locks.ts'
-import type { Repository } from '../snapshot/repository/repository.ts'
+import type { OciManifest } from '../snapshot/repository/oci.ts'
+import type { ListedSnapshot } from '../snapshot/repository/repository.ts'
 import { type Seal, unsealed } from '../snapshot/seal.ts'
 
 /** `--repo`, shared by everything that works with snapshots. */
@@ -46,4 +50,29 @@ export async function useRepository<T>(
   return withLock(options, () => action({ repository, seal: unsealed }))
 }
 
-export type { Repository }
+/** A snapshot that was found, and where. */
+export interface OpenedSnapshot {
+  repository: DirectoryRepository
+  seal: Seal
+  listed: ListedSnapshot
+  manifest: OciManifest
+  config: SnapshotConfig
+}
+
+/** Does something with the snapshot that a word means (see `findSnapshot`). */
+export function withSnapshot<T>(
+  { word, ...use }: Use & { word: string },
+  action: (opened: OpenedSnapshot) => Promise<T>,
+): Promise<T> {
+  return useRepository(use, async ({ repository, seal }) => {
+    const listed = await findSnapshot(repository, word)
+    const manifest = await repository.readManifest(listed)
+    return action({
+      repository,
+      seal,
+      listed,
+      manifest,
+      config: await readConfig(repository, seal, manifest.config),
+    })
+  })
+}

@@ -1,13 +1,13 @@
-import { Args, Flags } from '@oclif/core'
+import { Args, Flags, type Interfaces } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
 import { parsePortMappings } from '../cli/port-mapping.ts'
-import { describeRestored } from '../cli/present/snapshot.ts'
-import { repoFlag, useRepository } from '../cli/repository-flags.ts'
+import { describeRestored, describeRestoredVolume } from '../cli/present/snapshot.ts'
+import { repoFlag, withSnapshot } from '../cli/repository-flags.ts'
 import { parseMapping } from '../cli/values.ts'
 import { connectEngine } from '../engine/connect.ts'
-import { findSnapshot } from '../snapshot/find.ts'
-import { readConfig } from '../snapshot/read-config.ts'
+import type { Engine } from '../engine/engine.ts'
 import { type RestoreResult, restoreSnapshot } from '../snapshot/restore/restore.ts'
+import { type RestoreVolumeResult, restoreVolume } from '../snapshot/restore/volume.ts'
 
 export default class Restore extends BaseCommand {
   static override summary = 'Make the containers of a snapshot again, with their data.'
@@ -71,6 +71,21 @@ export default class Restore extends BaseCommand {
       summary: 'Publish a port otherwise, as for migrate.',
       helpValue: '[CONTAINER:]PORT=[ADDRESS:]PORT',
     }),
+    volume: Flags.string({
+      summary: 'One volume alone, or one path of it; no container is made.',
+      helpValue: 'VOLUME[:PATH]',
+      exclusive: ['container', 'name', 'map-volume', 'map-network', 'map-port', 'no-start'],
+    }),
+    into: Flags.string({
+      summary: 'With --volume: the volume to make; its own name unless told.',
+      helpValue: 'VOLUME',
+      dependsOn: ['volume'],
+    }),
+    overwrite: Flags.boolean({
+      summary:
+        'With --volume: the volume is there; make what is restored as it is in the snapshot. The rest stays.',
+      dependsOn: ['volume'],
+    }),
     'no-start': Flags.boolean({ summary: 'Make them, and start none.' }),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
@@ -79,8 +94,15 @@ export default class Restore extends BaseCommand {
     })(),
   }
 
-  async run(): Promise<RestoreResult> {
+  async run(): Promise<RestoreResult | RestoreVolumeResult> {
     const { args, flags } = await this.parse(Restore)
+    await using target = await connectEngine(flags.to)
+    return flags.volume === undefined
+      ? this.#containers(target, args.snapshot, flags)
+      : this.#volume(target, args.snapshot, flags.volume, flags)
+  }
+
+  async #containers(target: Engine, word: string, flags: RestoreFlags): Promise<RestoreResult> {
     const options = {
       containers: flags.container,
       names: parseNames(flags.name),
@@ -91,35 +113,45 @@ export default class Restore extends BaseCommand {
       path: flags.path,
       start: !flags['no-start'],
     }
-    await using target = await connectEngine(flags.to)
     let journal: string | undefined
+    const onBegin = (id: string) => {
+      journal = id
+    }
+    const { report, interrupted: signal } = this
     const result = await this.interruptible(
       () =>
-        useRepository({ flags, purpose: 'restore', report: this.report }, async ({ repository, seal }) => {
-          const listed = await findSnapshot(repository, args.snapshot)
-          const manifest = await repository.readManifest(listed)
-          const config = await readConfig(repository, seal, manifest.config)
-          return restoreSnapshot({
-            target,
-            repository,
-            seal,
-            config,
-            manifest,
-            options,
-            report: this.report,
-            signal: this.interrupted,
-            onBegin: (id) => {
-              journal = id
-            },
-          })
-        }),
+        withSnapshot({ flags, word, purpose: 'restore', report }, (opened) =>
+          restoreSnapshot({ ...opened, target, options, report, signal, onBegin }),
+        ),
       { migration: () => journal },
     )
     this.endProgress()
     this.log(describeRestored(result, this.colours))
     return result
   }
+
+  async #volume(
+    target: Engine,
+    word: string,
+    what: string,
+    flags: RestoreFlags,
+  ): Promise<RestoreVolumeResult> {
+    const [volume = '', ...path] = what.split(':')
+    const { into = volume, overwrite, path: dataPath } = flags
+    const { report, interrupted: signal } = this
+    const wanted = { volume, path: path.join(':'), into, overwrite, dataPath }
+    const result = await this.interruptible(() =>
+      withSnapshot({ flags, word, purpose: 'restore', report }, (opened) =>
+        restoreVolume({ ...opened, ...wanted, target, report, signal }),
+      ),
+    )
+    this.endProgress()
+    this.log(describeRestoredVolume(result, this.colours))
+    return result
+  }
 }
+
+type RestoreFlags = Interfaces.InferredFlags<typeof Restore.flags>
 
 /** New names by old ones; one without an old name is for the only container. */
 function parseNames(words: readonly string[]): ReadonlyMap<string, string> {

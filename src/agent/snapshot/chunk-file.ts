@@ -5,7 +5,7 @@ import type { OldEntries } from '../old-entries.ts'
 import type { FileHandler, FileJob } from '../send-file.ts'
 import { Stat } from '../stat.ts'
 import { system } from '../system.ts'
-import type { ChunkSink } from './chunk-sink.ts'
+import type { ChunkTaker } from './chunk-sink.ts'
 import { chunkDigestBytes } from './digest-set.ts'
 import type { Chunker } from './gear.ts'
 import { refBytes } from './tree-reader.ts'
@@ -17,7 +17,7 @@ const zeros = Buffer.alloc(chunkDigestBytes)
 /** Cuts files into chunks by content, gives new ones to the sink and writes references to the tree. */
 export class FileChunker implements FileHandler {
   readonly #chunker: Chunker
-  readonly #sink: ChunkSink
+  readonly #sink: ChunkTaker
   readonly #tree: CatalogWriter
   readonly #old: OldEntries
   readonly #reader = new FileReader()
@@ -34,7 +34,7 @@ export class FileChunker implements FileHandler {
   #start = 0
   #end = 0
 
-  constructor(chunker: Chunker, sink: ChunkSink, tree: CatalogWriter, old: OldEntries) {
+  constructor(chunker: Chunker, sink: ChunkTaker, tree: CatalogWriter, old: OldEntries) {
     this.#chunker = chunker
     this.#sink = sink
     this.#tree = tree

@@ -13,8 +13,21 @@ const queuedBytes = 32 << 20
 /** While everything stands still, reading must not wait for sending. */
 export const frozenQueuedBytes = 256 << 20
 
+/** Where chunks of files go. */
+export interface ChunkTaker {
+  /** Takes a chunk; its content is copied if it is needed. */
+  add(digest: Buffer, content: Buffer): void
+  /** Whether whoever reads should wait for room. */
+  readonly isFull: boolean
+  /** Waits until there is room for more. */
+  room(): Promise<void>
+}
+
+/** For whoever wants to know which chunks a tree has, and not what is in them. */
+export const nowhere: ChunkTaker = { add: () => undefined, isFull: false, room: async () => undefined }
+
 /** Takes chunks, keeps those that the repository lacks, compresses them and sends them in their order. */
-export class ChunkSink {
+export class ChunkSink implements ChunkTaker {
   readonly #channel: Channel
   readonly #known = new DigestSet()
   readonly #queue: Promise<ChunkRecord>[] = []
@@ -40,7 +53,6 @@ export class ChunkSink {
     for (let at = 0; at < digests.length; at += 32) this.#known.add(digests, at)
   }
 
-  /** Whether whoever reads should wait for room. */
   get isFull(): boolean {
     return this.#queued >= this.#limit
   }
@@ -50,7 +62,6 @@ export class ChunkSink {
     this.#limit = bytes
   }
 
-  /** Takes a chunk; its content is copied if it is new. */
   add(digest: Buffer, content: Buffer): void {
     if (this.#failure !== undefined) throw this.#failure
     if (!this.#known.add(digest)) return
@@ -63,7 +74,6 @@ export class ChunkSink {
     this.#pumping ??= this.#pump()
   }
 
-  /** Waits until there is room for more. */
   async room(): Promise<void> {
     while (this.isFull && this.#failure === undefined) {
       await new Promise<void>((resolve) => {

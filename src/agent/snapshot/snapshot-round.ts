@@ -13,7 +13,7 @@ import { clockMarginMs, SendCatalog } from '../send-catalog.ts'
 import { TreeSender } from '../send-tree.ts'
 import { syncFileSystem } from '../system.ts'
 import { FileChunker } from './chunk-file.ts'
-import type { ChunkSink } from './chunk-sink.ts'
+import type { ChunkTaker } from './chunk-sink.ts'
 import { Chunker, dataSizes, treeSizes } from './gear.ts'
 import { TreeReader, treeMagic } from './tree-reader.ts'
 
@@ -29,7 +29,7 @@ export function treePath(directory: string, id: string): string {
 export class SnapshotRound {
   readonly #params: Params<'snapshotRound'>
   readonly #directory: string
-  readonly #sink: ChunkSink
+  readonly #sink: ChunkTaker
   readonly #chunker: Chunker
   readonly #onProgress: (progress: Progress) => void
   #abortReason: string | undefined
@@ -40,7 +40,7 @@ export class SnapshotRound {
   constructor(
     params: Params<'snapshotRound'>,
     directory: string,
-    sink: ChunkSink,
+    sink: ChunkTaker,
     onProgress: (progress: Progress) => void,
   ) {
     this.#params = params
@@ -138,7 +138,7 @@ export async function storeTree(
   directory: string,
   id: string,
   seed: string,
-  sink: ChunkSink,
+  sink: ChunkTaker,
 ): Promise<{ digest: string; length: number }[]> {
   const chunker = new Chunker(treeSizes, seed)
   const refs: { digest: string; length: number }[] = []

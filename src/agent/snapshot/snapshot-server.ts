@@ -1,7 +1,7 @@
 import type { Channel } from '../channel.ts'
 import { AgentError } from '../errors.ts'
 import type { Params, Progress, Result } from '../protocol.ts'
-import { ChunkSink, frozenQueuedBytes } from './chunk-sink.ts'
+import { ChunkSink, frozenQueuedBytes, nowhere } from './chunk-sink.ts'
 import { SnapshotRound, storeTree, treePath } from './snapshot-round.ts'
 import { writeTreePiece } from './tree-copy.ts'
 
@@ -37,7 +37,13 @@ export class SnapshotServer {
     return {}
   }
 
+  /** Where what is known of a tree is kept. */
+  path(id: string): string {
+    return treePath(this.#directory, id)
+  }
+
   round(params: Params<'snapshotRound'>, report: (progress: Progress) => void): SnapshotRound {
+    if (params.discards) return new SnapshotRound(params, this.#directory, nowhere, report)
     if (params.isFinal) this.#opened.limit = frozenQueuedBytes
     return new SnapshotRound(params, this.#directory, this.#opened, report)
   }

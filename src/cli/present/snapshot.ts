@@ -2,6 +2,7 @@ import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
 import type { CreateResult } from '../../snapshot/create.ts'
 import type { RestoreResult } from '../../snapshot/restore/restore.ts'
+import type { RestoreVolumeResult } from '../../snapshot/restore/volume.ts'
 
 /** What a new snapshot holds, and what it took. */
 export function describeCreated(result: CreateResult, colours: ChalkInstance): string {
@@ -41,5 +42,14 @@ export function describeRestored(result: RestoreResult, colours: ChalkInstance):
       ),
     ]),
     `  ${prettyBytes(bytesWritten)} written, ${totalSeconds.toFixed(1)} s in all`,
+  ].join('\n')
+}
+
+/** What was restored of a volume. */
+export function describeRestoredVolume(result: RestoreVolumeResult, colours: ChalkInstance): string {
+  const { snapshot, engine, volume, path, filesWritten, bytesWritten, totalSeconds } = result
+  return [
+    `${colours.bold(`${volume}${path ? `, ${path}` : ''} restored`)} on ${engine} from snapshot ${snapshot}`,
+    `  ${filesWritten} files (${prettyBytes(bytesWritten)}) written, ${totalSeconds.toFixed(1)} s in all`,
   ].join('\n')
 }

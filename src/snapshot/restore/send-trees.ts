@@ -3,21 +3,37 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { batchHeaderBytes, sealBatch } from '../../agent/batch.ts'
 import { takeBuffer } from '../../agent/buffer-pool.ts'
+import { CatalogReader } from '../../agent/catalog-reader.ts'
+import { CatalogWriter } from '../../agent/catalog-writer.ts'
 import type { Channel } from '../../agent/channel.ts'
 import type { AgentClient } from '../../agent/client.ts'
 import { frameHeaderBytes } from '../../agent/frames.ts'
 import { OpsWriter } from '../../agent/ops.ts'
 import { receiving } from '../../agent/round.ts'
+import { TreeReader } from '../../agent/snapshot/tree-reader.ts'
 import { messageOf, NotVerifiedError, WherryError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotTree } from '../config.ts'
 import { damaged } from '../repository/failures.ts'
 import { TreeFile } from '../tree-files.ts'
+import type { EntryWriter } from './entry-writer.ts'
+import { TreeMerger } from './merge-tree.ts'
 import { TreeRestorer } from './restore-tree.ts'
 
 const heartbeatMilliseconds = 5_000
 const progressMilliseconds = 200
+
+/** A tree, and where the agent sees the place that it goes to. */
+export interface TreeToSend {
+  tree: SnapshotTree
+  path: string
+  /**
+   * What is there already, as files of this machine: the tree with its chunks, and the agent's own catalog of it. `scope`: what
+   * of the tree is wanted, names from the root down; everything where there are none. Without this, what is there goes.
+   */
+  merge?: { tree: string; catalog: string; scope: readonly string[] }
+}
 
 export interface SendTreesRequest {
   agent: AgentClient
@@ -25,8 +41,7 @@ export interface SendTreesRequest {
   chunks: ChunkStore
   /** For files that are worked with. */
   directory: string
-  /** Each with where the agent sees the place that it goes to. */
-  trees: readonly { tree: SnapshotTree; path: string }[]
+  trees: readonly TreeToSend[]
   report: Report
   signal: AbortSignal
 }
@@ -50,7 +65,7 @@ export async function sendTrees(request: SendTreesRequest): Promise<RestoredTree
   const ready = receiving(agent, round)
   const received = agent.request('receiveRound', {
     round,
-    trees: trees.map(({ tree, path }) => ({ id: tree.id, path, hasBase: false })),
+    trees: trees.map(({ tree, path, merge }) => ({ id: tree.id, path, hasBase: merge !== undefined })),
     isFinal: true,
   })
   // What it says is told below, where it says more than what goes wrong here.
@@ -87,6 +102,7 @@ class TreesSender {
   #reportedAtMs = 0
   #bytes = 0
   #files = 0
+  #entries: EntryWriter | undefined
 
   constructor(request: SendTreesRequest, round: number) {
     this.#request = request
@@ -97,7 +113,7 @@ class TreesSender {
     const heartbeat = setInterval(() => void this.#beat(), heartbeatMilliseconds)
     const restored: RestoredTree[] = []
     try {
-      for (const { tree } of this.#request.trees) {
+      for (const tree of this.#request.trees) {
         restored.push(await this.#send(tree))
         this.#tree++
       }
@@ -107,38 +123,47 @@ class TreesSender {
     return restored
   }
 
-  async #send(tree: SnapshotTree): Promise<RestoredTree> {
+  async #send({ tree, merge }: TreeToSend): Promise<RestoredTree> {
     const { chunks, directory } = this.#request
     await using file = await TreeFile.open(chunks, directory, tree)
     const reader = file.reader()
-    const catalog = join(directory, `catalog-${process.pid}-${randomBytes(4).toString('hex')}`)
     const ops = new OpsWriter(takeBuffer)
-    const restorer = new TreeRestorer(reader, chunks, ops, catalog)
-    const send = async () => {
-      await this.#sendBatch(ops)
-      this.#progress(restorer)
+    const catalog = new CatalogWriter(
+      join(directory, `catalog-${process.pid}-${randomBytes(4).toString('hex')}`),
+    )
+    const parts = { reader, chunks, ops, catalog, send: () => this.#sendBatch(ops) }
+    const there = merge && {
+      there: new TreeReader(merge.tree),
+      thereCatalog: new CatalogReader(merge.catalog),
     }
+    const maker =
+      merge && there ? new TreeMerger({ ...parts, ...there, scope: merge.scope }) : new TreeRestorer(parts)
     try {
-      while (await restorer.step(send));
-      const digest = restorer.finish()
+      this.#entries = maker.entries
+      await maker.run()
+      const digest = catalog.finish(true)
       ops.treeEnd(digest)
       await this.#sendBatch(ops)
-      this.#bytes += restorer.bytes
-      this.#files += restorer.files
-      return { id: tree.id, files: restorer.files, bytes: restorer.bytes, digest }
+      const { bytes, files } = maker.entries
+      this.#bytes += bytes
+      this.#files += files
+      return { id: tree.id, files, bytes, digest }
     } catch (error) {
-      restorer.discard()
-      if (error instanceof WherryError) throw error
+      if (error instanceof WherryError || this.#request.signal.aborted) throw error
       throw damaged(chunks.repository.name, `The list of files of ${tree.id}`, error)
     } finally {
+      catalog.discard()
+      await rm(catalog.path, { force: true })
       reader.close()
-      await rm(catalog, { force: true })
+      there?.there.close()
+      there?.thereCatalog.close()
     }
   }
 
   async #sendBatch(ops: OpsWriter): Promise<void> {
     this.#request.signal.throwIfAborted()
     await this.#request.channel.send(ops.take({ round: this.#round, tree: this.#tree }))
+    this.#progress()
   }
 
   async #beat(): Promise<void> {
@@ -148,17 +173,21 @@ class TreesSender {
     await this.#request.channel.send(batch).catch(() => undefined)
   }
 
-  #progress({ bytes, files }: TreeRestorer): void {
+  #progress(): void {
     const now = performance.now()
     if (now - this.#reportedAtMs < progressMilliseconds) return
     this.#reportedAtMs = now
-    const totalBytes = this.#request.trees.reduce((sum, { tree }) => sum + tree.bytes, 0)
-    this.#request.report({
+    const { bytes = 0, files = 0 } = this.#entries ?? {}
+    const { report, trees } = this.#request
+    // Of what is merged nobody knows beforehand how much is right already.
+    const isWhole = trees.every(({ merge }) => !merge)
+    const totalBytes = trees.reduce((sum, { tree }) => sum + tree.bytes, 0)
+    report({
       type: 'bytes',
       phase: 'fill',
       bytes: this.#bytes + bytes,
       files: this.#files + files,
-      totalBytes,
+      ...(isWhole ? { totalBytes } : {}),
     })
   }
 }

@@ -4,12 +4,14 @@ import { Flags } from '@oclif/core'
 import type { Report } from '../model/progress.ts'
 import type { SnapshotConfig } from '../snapshot/config.ts'
 import { findSnapshot } from '../snapshot/find.ts'
+import { Keyring } from '../snapshot/keyring.ts'
 import { readConfig } from '../snapshot/read-config.ts'
 import { DirectoryRepository } from '../snapshot/repository/directory.ts'
 import { type LockKind, withLock } from '../snapshot/repository/locks.ts'
 import type { OciManifest } from '../snapshot/repository/oci.ts'
 import type { ListedSnapshot } from '../snapshot/repository/repository.ts'
-import { type Seal, unsealed } from '../snapshot/seal.ts'
+import type { Seal } from '../snapshot/seal.ts'
+import { type KeyFlags, keySource } from './key-flags.ts'
 
 /** `--repo`, shared by everything that works with snapshots. */
 export const repoFlag = Flags.string({
@@ -30,7 +32,7 @@ export function repositoryPath(flag: string | undefined): string {
 }
 
 interface Use {
-  flags: { repo?: string | undefined }
+  flags: { repo?: string | undefined } & KeyFlags
   /** What others are told that have to wait. */
   purpose: string
   /** Make one where there is none. */
@@ -39,15 +41,22 @@ interface Use {
   report: Report
 }
 
+/** A repository, and the keys of its snapshots. */
+export interface OpenedRepository {
+  repository: DirectoryRepository
+  keyring: Keyring
+}
+
 /** Does something with the repository that the flags name, locked against what must not happen at the same time. */
 export async function useRepository<T>(
   { flags, purpose, create = false, lock = 'shared', report }: Use,
-  action: (opened: { repository: DirectoryRepository; seal: Seal }) => Promise<T>,
+  action: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
+  const source = await keySource(flags)
   const path = repositoryPath(flags.repo)
   const repository = await (create ? DirectoryRepository.openOrCreate(path) : DirectoryRepository.open(path))
   const options = { directory: repository.lockDirectory, kind: lock, purpose, patienceMs, report }
-  return withLock(options, () => action({ repository, seal: unsealed }))
+  return withLock(options, () => action({ repository, keyring: new Keyring(repository, source) }))
 }
 
 /** A snapshot that was found, and where. */
@@ -64,9 +73,10 @@ export function withSnapshot<T>(
   { word, ...use }: Use & { word: string },
   action: (opened: OpenedSnapshot) => Promise<T>,
 ): Promise<T> {
-  return useRepository(use, async ({ repository, seal }) => {
+  return useRepository(use, async ({ repository, keyring }) => {
     const listed = await findSnapshot(repository, word)
     const manifest = await repository.readManifest(listed)
+    const seal = await keyring.of(manifest)
     return action({
       repository,
       seal,

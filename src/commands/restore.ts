@@ -1,5 +1,6 @@
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
+import { keyFlags } from '../cli/key-flags.ts'
 import { parsePortMappings } from '../cli/port-mapping.ts'
 import { describeRestored, describeRestoredVolume } from '../cli/present/snapshot.ts'
 import { repoFlag, withSnapshot } from '../cli/repository-flags.ts'
@@ -35,6 +36,7 @@ export default class Restore extends BaseCommand {
       helpValue: 'ENGINE',
     }),
     repo: repoFlag,
+    ...keyFlags,
     container: Flags.string({
       multiple: true,
       default: [],

@@ -14,16 +14,25 @@ export interface Contents {
 }
 
 /** Reads every index, and what packs of runs that were broken off hold. */
-export async function readContents(repository: Repository, seal: Seal): Promise<Contents> {
+export async function readContents(
+  repository: Repository,
+  seal: Seal,
+  key: Descriptor | undefined,
+): Promise<Contents> {
   const chunks = new ChunkStore(repository, seal)
   const packs: Contents['packs'] = new Map()
   const snapshots: Contents['snapshots'] = []
   const known = new Set<string>()
   for (const listed of await repository.list()) {
-    const manifest = await repository.readManifest(listed)
-    snapshots.push({ listed, manifest })
+    const manifest = await repository.readManifest(listed).catch(() => undefined)
+    // A damaged one is for `verify` to tell of, and must not keep new ones from being made.
+    if (!manifest) continue
     known.add(listed.manifest.digest)
     for (const { digest } of [manifest.config, ...manifest.layers]) known.add(digest)
+    // What another key seals is of no use here.
+    if (manifest.layers.find(({ mediaType }) => mediaType === mediaTypes.key)?.digest !== key?.digest)
+      continue
+    snapshots.push({ listed, manifest })
     const own = new Set(manifest.layers.map(({ digest }) => digest))
     for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
       for (const pack of await chunks.readIndex(index)) {

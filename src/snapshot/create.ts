@@ -10,6 +10,7 @@ import { Intake } from './intake.ts'
 import { PackWriter } from './pack-writer.ts'
 import { publish } from './publish.ts'
 import { openReading, type Reading, type ReadingRequest } from './reading.ts'
+import type { Descriptor } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
 
@@ -17,6 +18,8 @@ export interface CreateRequest {
   engine: Engine
   repository: Repository
   seal: Seal
+  /** The blob with the seal's key. */
+  key?: Descriptor | undefined
   group: Group
   standstill: 'pause' | 'stop'
   image: ImageTreatment
@@ -54,7 +57,7 @@ export interface CreateResult {
 export async function createSnapshot(request: CreateRequest): Promise<CreateResult> {
   const startedMs = performance.now()
   const { group, repository, seal, report } = request
-  const contents = await readContents(repository, seal)
+  const contents = await readContents(repository, seal, request.key)
   const directory = await repository.workDirectory()
   const id = randomBytes(6).toString('hex')
   const packs = new PackWriter(repository, directory, seal)

@@ -22,10 +22,10 @@ export async function neededPacks(
 ): Promise<Set<number>> {
   const needed = new Set<number>()
   const seen = new DigestSet()
-  const need = (digest: Buffer) => {
-    if (!seen.add(digest)) return
-    const place = chunks.index.find(digest)
-    if (!place) throw missing(chunks.repository.name, `Chunk ${digest.toString('hex', 0, 32)}`)
+  const need = (digest: Buffer, at = 0) => {
+    if (!seen.add(digest, at)) return
+    const place = chunks.index.find(digest, at)
+    if (!place) throw missing(chunks.repository.name, `Chunk ${digest.toString('hex', at, at + 32)}`)
     needed.add(place.pack)
   }
   for (const { digest } of [...others, ...trees.flatMap(({ refs }) => refs)]) need(Buffer.from(digest, 'hex'))
@@ -35,8 +35,7 @@ export async function neededPacks(
     try {
       for (; reader.peek(); reader.next()) {
         for (let ref = reader.nextRef(); ref; ref = reader.nextRef()) {
-          const digest = ref.subarray(4)
-          if (!digest.equals(hole)) need(Buffer.from(digest))
+          if (ref.compare(hole, 0, 32, 4, 36) !== 0) need(ref, 4)
         }
       }
     } finally {

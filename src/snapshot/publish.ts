@@ -24,7 +24,7 @@ export interface PublishRequest extends CreateRequest {
  * @throws WherryError `blob-missing` when something is not.
  */
 export async function publish(request: PublishRequest): Promise<ListedSnapshot> {
-  const { contents, directory, group, id, images, packs, repository, seal, trees } = request
+  const { contents, directory, group, id, images, key, packs, repository, seal, trees } = request
   contents.chunks.addPacks(packs)
   for (const pack of packs) contents.packs.set(pack.digest, { pack })
   const needed = await neededPacks(
@@ -37,16 +37,21 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   const config = configOf(request)
   const sealed = seal.seal(Buffer.from(JSON.stringify(config)), 'config')
   const { createdAt } = config
-  const title = group.manifests.map(({ name }) => name).join(', ')
+  // A registry need not know what an encrypted snapshot is of.
+  const title = key ? undefined : group.manifests.map(({ name }) => name).join(', ')
   const manifest: OciManifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     artifactType: mediaTypes.snapshot,
     config: await repository.add(sealed, mediaTypes.config),
-    layers,
-    annotations: { [annotations.id]: id, [annotations.created]: createdAt, [annotations.title]: title },
+    layers: key ? [key, ...layers] : layers,
+    annotations: {
+      [annotations.id]: id,
+      [annotations.created]: createdAt,
+      ...(title === undefined ? {} : { [annotations.title]: title }),
+    },
   }
-  return repository.publish(manifest, { id, createdAt, title })
+  return repository.publish(manifest, { id, createdAt, ...(title === undefined ? {} : { title }) })
 }
 
 function configOf({ engine, group, id, images, madeBy, stood, trees }: PublishRequest): SnapshotConfig {

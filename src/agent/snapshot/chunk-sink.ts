@@ -30,7 +30,7 @@ export const nowhere: ChunkTaker = { add: () => undefined, isFull: false, room: 
 export class ChunkSink implements ChunkTaker {
   readonly #channel: Channel
   readonly #known = new DigestSet()
-  readonly #queue: Promise<ChunkRecord>[] = []
+  readonly #queue: (ChunkRecord | Promise<ChunkRecord>)[] = []
   #queued = 0
   #limit = queuedBytes
   #pumping: Promise<void> | undefined
@@ -65,12 +65,17 @@ export class ChunkSink implements ChunkTaker {
   add(digest: Buffer, content: Buffer): void {
     if (this.#failure !== undefined) throw this.#failure
     if (!this.#known.add(digest)) return
+    // What is read next goes into the same memory.
     const copy = Buffer.from(content)
-    this.#queued += copy.length
-    const record = encode(copy).then((encoded) => ({ digest, length: copy.length, ...encoded }))
-    // The pump meets the failure in its turn.
-    record.catch(() => undefined)
-    this.#queue.push(record)
+    const { length } = copy
+    this.#queued += length
+    const encoded = encode(copy)
+    if (encoded instanceof Promise) {
+      const record = encoded.then((done) => ({ digest, length, ...done }))
+      // The pump meets the failure in its turn.
+      record.catch(() => undefined)
+      this.#queue.push(record)
+    } else this.#queue.push({ digest, length, ...encoded })
     this.#pumping ??= this.#pump()
   }
 
@@ -102,7 +107,7 @@ export class ChunkSink implements ChunkTaker {
   async #pump(): Promise<void> {
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-        const record = await next
+        const record = next instanceof Promise ? await next : next
         await this.#append(record)
         this.#queued -= record.length
         if (!this.isFull) this.#onRoom()

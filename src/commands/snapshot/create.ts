@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { fromFlag } from '../../cli/engine-flags.ts'
+import { encryptFlags, keyFlags, keyHolders } from '../../cli/key-flags.ts'
 import { describeCreated } from '../../cli/present/snapshot.ts'
 import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
 import { connectEngine } from '../../engine/connect.ts'
@@ -25,6 +26,8 @@ export default class SnapshotCreate extends BaseCommand {
   static override flags = {
     from: fromFlag,
     repo: repoFlag,
+    ...encryptFlags,
+    ...keyFlags,
     project: Flags.string({ summary: 'All containers of a Compose project.', helpValue: 'PROJECT' }),
     standstill: Flags.option({
       options: ['pause', 'stop'] as const,
@@ -66,6 +69,7 @@ export default class SnapshotCreate extends BaseCommand {
         'Which containers? Name them, or a Compose project with --project.',
       )
     }
+    const holders = await keyHolders(flags)
     await using engine = await connectEngine(flags.from)
     const names = [...named, ...(flags.project ? await projectContainers(engine, flags.project) : [])]
     const what = flags.project ? `project ${flags.project}` : named.join(', ')
@@ -77,11 +81,11 @@ export default class SnapshotCreate extends BaseCommand {
       () =>
         useRepository(
           { flags, purpose: 'snapshot create', create: true, report: this.report },
-          ({ repository, seal }) =>
+          async ({ repository, keyring }) =>
             createSnapshot({
               engine,
               repository,
-              seal,
+              ...(await keyring.forNew(holders)),
               group,
               standstill: flags.standstill,
               image: flags.image,

@@ -109,8 +109,7 @@ export class TreeMerger {
     )
     if (head.type === types.link) this.#assertInScope(head)
     const refs = head.type === types.file ? refsOf(this.#parts.reader) : undefined
-    const isAlike =
-      theirs?.isSamePortable(portableOf(head)) && head.type !== types.link
+    const isAlike = theirs?.isSamePortable(portableOf(head)) && head.type !== types.link
     if (isAlike && (!refs || sameRefs(refs, refsOf(this.#parts.there)))) {
       this.#keep(1)
       this.#parts.reader.next()

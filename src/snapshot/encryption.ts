@@ -1,0 +1,111 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { Decrypter, Encrypter } from 'age-encryption'
+import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
+import type { Seal, SealedPurpose } from './seal.ts'
+
+/** Who may open a repository: whoever knows a passphrase, or has an identity of one of these age recipients. */
+export type KeyHolders = { passphrase: string } | { recipients: readonly string[] }
+
+/** What somebody opens a repository with: a passphrase, or age identities as a key file has them. */
+export interface KeySource {
+  passphrase?: string
+  identities?: readonly string[]
+}
+
+const masterBytes = 32
+const saltBytes = 16
+const tagBytes = 16
+/** Every key is used once: its salt is random. */
+const nonce = Buffer.alloc(12)
+const label = 'wherry snapshot 1'
+
+/** A new key for a repository, as an age file that its holders can open. @throws RefusedError `bad-recipient`. */
+export async function newKeyFile(holders: KeyHolders): Promise<{ file: Buffer; seal: Seal }> {
+  const master = randomBytes(masterBytes)
+  const encrypter = new Encrypter()
+  if ('passphrase' in holders) encrypter.setPassphrase(holders.passphrase)
+  else for (const recipient of holders.recipients) addRecipient(encrypter, recipient)
+  return { file: Buffer.from(await encrypter.encrypt(master)), seal: sealOf(master) }
+}
+
+function addRecipient(encrypter: Encrypter, recipient: string): void {
+  try {
+    encrypter.addRecipient(recipient)
+  } catch (error) {
+    throw new RefusedError('bad-recipient', `"${recipient}" is no age recipient: ${messageOf(error)}`, {
+      suggestions: ['One begins with age1; age-keygen makes a pair.'],
+    })
+  }
+}
+
+/** The seal of a repository whose key file can be opened. @throws RefusedError `key-needed` or `wrong-key`. */
+export async function openKeyFile(file: Buffer, source: KeySource, repository: string): Promise<Seal> {
+  const { passphrase, identities = [] } = source
+  if (passphrase === undefined && identities.length === 0) {
+    throw new RefusedError('key-needed', `${repository} is encrypted.`, {
+      suggestions: [
+        'Give its passphrase: WHERRY_PASSPHRASE, or --passphrase-file FILE',
+        'Or an age identity: --key-file FILE',
+      ],
+    })
+  }
+  const decrypter = new Decrypter()
+  try {
+    if (passphrase !== undefined) decrypter.addPassphrase(passphrase)
+    for (const identity of identities) decrypter.addIdentity(identity)
+    const master = Buffer.from(await decrypter.decrypt(file))
+    if (master.length === masterBytes) return sealOf(master)
+  } catch (error) {
+    throw new RefusedError('wrong-key', `The key of ${repository} cannot be opened with what was given.`, {
+      cause: error,
+      suggestions: [
+        'Check the passphrase, or name the file with the identity that it was made for: --key-file FILE',
+      ],
+    })
+  }
+  throw new RefusedError('wrong-key', `The key file of ${repository} holds no key.`)
+}
+
+/**
+ * Seals: 16 bytes of salt, AES-256-GCM of the content, 16 bytes of tag. The key of each is HMAC-SHA256 of the salt under the
+ * key of its purpose, and that is HKDF-SHA256 of the repository's key (docs/design/snapshot-format.md).
+ */
+export function sealOf(master: Buffer): Seal {
+  const purposes = new Map<SealedPurpose, Buffer>()
+  const keyFor = (purpose: SealedPurpose, salt: Buffer): Buffer => {
+    const known =
+      purposes.get(purpose) ?? Buffer.from(hkdfSync('sha256', master, '', `${label} ${purpose}`, masterBytes))
+    purposes.set(purpose, known)
+    return createHmac('sha256', known).update(salt).digest()
+  }
+  return {
+    seed: createHmac('sha256', master).update(`${label} chunks`).digest('hex'),
+    seal(content, purpose) {
+      const salt = randomBytes(saltBytes)
+      const cipher = createCipheriv('aes-256-gcm', keyFor(purpose, salt), nonce)
+      return Buffer.concat([salt, cipher.update(content), cipher.final(), cipher.getAuthTag()])
+    },
+    open(sealed, purpose) {
+      if (sealed.length < saltBytes + tagBytes) throw broken()
+      const decipher = createDecipheriv('aes-256-gcm', keyFor(purpose, sealed.subarray(0, saltBytes)), nonce)
+      decipher.setAuthTag(sealed.subarray(-tagBytes))
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(saltBytes, -tagBytes)), decipher.final()])
+      } catch (error) {
+        throw broken(error)
+      }
+    },
+  }
+}
+
+function broken(cause?: unknown): WherryError {
+  return new WherryError(
+    'seal-broken',
+    exitCodes.notVerified,
+    'Something was not sealed with this key, or was changed since.',
+    {
+      ...(cause === undefined ? {} : { cause }),
+      suggestions: ['If the key is right, the repository is damaged: wherry snapshot verify'],
+    },
+  )
+}

@@ -1,5 +1,6 @@
 import { run } from '../src/platform/process.ts'
 import { contentOf, type DataSet, generate, nameOf, startSource } from './data-sets.ts'
+import { forgetDeleted } from './deleted-files.ts'
 import { docker, remove } from './engines.ts'
 import { type Figures, type Job, type Method, timed } from './methods/method.ts'
 
@@ -21,6 +22,7 @@ async function measure(job: Job, method: Method): Promise<Measurement> {
     await removeTarget(set)
     await (method.movesContainer ? startSource(set) : remove('alpha', [nameOf(set)], []))
     await run('sync', [])
+    await forgetDeleted(set)
     const figures = await method.run(job)
     const sync = await timed(() => run('sync', []))
     if (method.movesContainer) await expectMoved(set)

@@ -86,6 +86,11 @@ export function readAttributes(owner: AttributeOwner, onLeftOut?: () => void): B
   return Buffer.concat(parts)
 }
 
+/** Whether there is no attribute at all but for the one that is left out. */
+export function hasNoAttributes(owner: AttributeOwner): boolean {
+  return listAttributes(owner).length === 0
+}
+
 /** The attributes in a blob. */
 export function parseAttributes(blob: Buffer): Map<string, Buffer> {
   const result = new Map<string, Buffer>()

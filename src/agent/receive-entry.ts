@@ -10,7 +10,7 @@ import { makeEntry, makeLink } from './make-entry.ts'
 import { isSafeName } from './names.ts'
 import { type OpsReader, opFlags } from './ops.ts'
 import { FileReceiver } from './receive-file.ts'
-import { applyMeta, applyTimes, type MetaTarget, readBack } from './receive-meta.ts'
+import { applyMeta, applyTimes, finishFile, type MetaTarget, readBack } from './receive-meta.ts'
 import { removeName } from './remove.ts'
 import { check, cName, failure, flags, system } from './system.ts'
 
@@ -35,6 +35,8 @@ export class EntryReceiver {
   readonly #builder = new HeadBuilder()
   readonly #head = new Head()
   readonly #fileHead = new Head()
+  /** The head of the file at hand, with an empty local part before it. */
+  #fileBytes = Buffer.alloc(8192)
 
   constructor(parts: ReceiveTreeParts) {
     this.#parts = parts
@@ -81,9 +83,7 @@ export class EntryReceiver {
   /** Opens a file, whose blocks follow. */
   beginFile(reader: OpsReader): void {
     const { flag, replaces } = this.#readPut(reader, this.#head)
-    // The batch is used again while a large file is still on its way: keep the head's bytes.
-    const copy = Buffer.from(this.#head.buffer)
-    const head = this.#fileHead.set(copy, -portableStart, copy.length)
+    const head = this.#keepHead(this.#head)
     const directory = this.#parts.directories.current
     const isInPlace = (flag & opFlags.inPlace) !== 0
     if (!isInPlace && replaces > 0) removeName(directory, head.name)
@@ -97,7 +97,7 @@ export class EntryReceiver {
         : error
     }
     if (isInPlace) this.#parts.old?.peek()
-    this.#add(withLocalPart(copy))
+    this.#parts.catalog.head(head.buffer, head.start, head.end)
     this.file.begin({ descriptor, head, isInPlace, isSparse: (flag & opFlags.sparse) !== 0 })
   }
 
@@ -105,10 +105,7 @@ export class EntryReceiver {
   endFile(): void {
     const { descriptor, head, isInPlace } = this.file.end()
     try {
-      const target = { descriptor }
-      const hasAttributes = applyMeta(target, head)
-      applyTimes(target, head.modified)
-      readBack(this.#builder, target, head, hasAttributes)
+      finishFile(this.#builder, descriptor, head, !isInPlace)
     } finally {
       system.close(descriptor)
     }
@@ -163,6 +160,14 @@ export class EntryReceiver {
     return { flag, replaces }
   }
 
+  /** Keeps a file's head: the batch that it came in is used again while a large file is still on its way. */
+  #keepHead(head: Head): Head {
+    const end = portableStart + head.buffer.length
+    if (this.#fileBytes.length < end) this.#fileBytes = Buffer.alloc(end * 2)
+    head.buffer.copy(this.#fileBytes, portableStart)
+    return this.#fileHead.set(this.#fileBytes, 0, end)
+  }
+
   #changed(name: string): AgentError {
     return changedOnTarget(this.#parts.id, this.#parts.directories.path(name))
   }
@@ -170,9 +175,4 @@ export class EntryReceiver {
   #add(head: Buffer): void {
     this.#parts.catalog.head(head, 0, head.length)
   }
-}
-
-/** A portable head with an empty local part before it. */
-function withLocalPart(portable: Buffer): Buffer {
-  return Buffer.concat([Buffer.alloc(portableStart), portable])
 }

@@ -1,4 +1,10 @@
-import { AttributeError, type AttributeOwner, readAttributes, writeAttributes } from './attributes.ts'
+import {
+  AttributeError,
+  type AttributeOwner,
+  hasNoAttributes,
+  readAttributes,
+  writeAttributes,
+} from './attributes.ts'
 import type { Head, HeadBuilder } from './entry.ts'
 import { AgentError } from './errors.ts'
 import { types } from './file-types.ts'
@@ -10,6 +16,11 @@ const times = Buffer.alloc(32)
 /** UTIME_OMIT for the time of last access, see utimensat(2). */
 const omit = 0x3ffffffe
 const current = new Stat()
+const none = Buffer.alloc(0)
+/** Setuid and setgid, which a change of owner clears. */
+const setIdBits = 0o6000
+const ownUid = process.getuid?.()
+const ownGid = process.getgid?.()
 
 function fillTimes(modified: Buffer): Buffer {
   times.fill(0)
@@ -29,7 +40,8 @@ export function applyMeta(target: MetaTarget, head: Head): boolean {
   readStat(target, current)
   const hasOtherOwner = current.uid !== head.uid || current.gid !== head.gid
   if (hasOtherOwner) changeOwner(target, head)
-  if (hasOtherOwner || current.mode !== head.mode) changeMode(target, head)
+  const hasLostBits = hasOtherOwner && (head.mode & setIdBits) !== 0
+  if (hasLostBits || current.mode !== head.mode) changeMode(target, head)
   try {
     return writeAttributes('owner' in target ? target.owner : target, head.attributes)
   } catch (error) {
@@ -69,7 +81,7 @@ export function readBack(
 ): Buffer {
   const stat = readStat(target, current)
   const owner = 'owner' in target ? target.owner : target
-  const attributes = hasAttributes ? readAttributes(owner) : Buffer.alloc(0)
+  const attributes = hasAttributes ? readAttributes(owner) : none
   const type = stat.type ?? head.type
   const built = builder.build(type, head.depth, head.name, {
     stat,
@@ -80,6 +92,32 @@ export function readBack(
   if (type === types.directory) builder.setModified(head.modified)
   if (head.isSamePortable(builder.portable)) return built
   throw notHeld(head, stat)
+}
+
+/**
+ * Gives a file whose content is complete all that is said about it, and returns the head of what is there then. A file that
+ * was just made most often has its owner and mode already: its times are set and what is there is looked at, and only
+ * where that is not what the source has is it done step by step.
+ */
+export function finishFile(builder: HeadBuilder, descriptor: number, head: Head, isNew: boolean): Buffer {
+  const target = { descriptor }
+  if (isNew && mayBeAsMade(head)) {
+    applyTimes(target, head.modified)
+    if (hasNoAttributes(target)) {
+      const stat = readStat(target, current)
+      const meta = { stat, attributes: none, blockShift: head.blockShift }
+      const built = builder.build(stat.type ?? head.type, head.depth, head.name, meta)
+      if (head.isSamePortable(builder.portable)) return built
+    }
+  }
+  const hasAttributes = applyMeta(target, head)
+  applyTimes(target, head.modified)
+  return readBack(builder, target, head, hasAttributes)
+}
+
+/** Whether open(2) alone can have given a new file its owner, mode and attributes: it takes 0777 of the mode. */
+function mayBeAsMade(head: Head): boolean {
+  return head.uid === ownUid && head.gid === ownGid && head.mode <= 0o777 && head.attributes.length === 0
 }
 
 /** The error for a file system that keeps something else than it was given. */

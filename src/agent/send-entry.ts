@@ -92,17 +92,17 @@ export class EntrySender {
 
   /** A file of any kind, under the first of its names. */
   #first(name: string, stat: Stat, old: Head | undefined): void {
-    const { type, identity } = stat
+    const { type } = stat
     if (type === undefined) throw new Error('a file of an unknown type')
     let primary: Primary | undefined
     if (stat.nlink > 1) {
       const path = this.#parts.directories.path(name).replaceAll('/', '\0')
       primary = { path, isNew: false }
-      this.#primaries.set(identity, primary)
+      this.#primaries.set(stat.identity, primary)
     }
     if (this.#sendFirst(type, name, stat, old, primary)) this.counts.allocatedBytes += stat.allocated
     else {
-      this.#primaries.delete(identity)
+      if (primary) this.#primaries.delete(stat.identity)
       this.counts.files--
       this.vanished(name, old)
     }
@@ -155,7 +155,7 @@ export class EntrySender {
     if (this.#parts.fromDisk && descriptor >= 0) forgetCached(descriptor)
     if (descriptor < 0) return false
     const stat = this.#opened.readDescriptor(descriptor)
-    if (stat.type !== types.file || stat.identity !== found.identity) {
+    if (stat.type !== types.file || !stat.isOf(found)) {
       system.close(descriptor)
       return false
     }

@@ -82,6 +82,14 @@ export class Stat {
     return this.bytes.toString('latin1', 0x20, 0x28) + this.bytes.toString('latin1', 0x88, 0x90)
   }
 
+  /** Whether two readings are of the same inode. */
+  isOf(other: Stat): boolean {
+    return (
+      this.bytes.compare(other.bytes, 0x20, 0x28, 0x20, 0x28) === 0 &&
+      this.bytes.compare(other.bytes, 0x88, 0x90, 0x88, 0x90) === 0
+    )
+  }
+
   /** What tells an inode from a later one with its number: number and time of birth, where the file system keeps that. */
   get birth(): string {
     return this.bytes.toString('hex', 0x20, 0x28) + this.bytes.toString('hex', 0x50, 0x5c)

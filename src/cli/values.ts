@@ -1,4 +1,6 @@
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { readFile } from 'node:fs/promises'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import type { GivenVariable } from '../snapshot/redact.ts'
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
 
@@ -24,4 +26,27 @@ export function parseMapping(words: readonly string[], flag: string): Record<str
     mapping[from] = to
   }
   return mapping
+}
+
+/** Variables from words such as `NAME=VALUE` or `db:NAME=VALUE`, and from a file with one in each line; words outrank it. */
+export async function givenVariables(
+  words: readonly string[],
+  file: string | undefined,
+): Promise<GivenVariable[]> {
+  const lines = file === undefined ? [] : (await readLines(file)).filter((line) => !/^\s*(#|$)/.test(line))
+  return [...lines, ...words].map((word) => {
+    const [, container, variable, value] = /^(?:([\w.-]+):)?([^=:]+)=([\s\S]*)$/.exec(word) ?? []
+    if (variable !== undefined && value !== undefined)
+      return { variable, value, ...(container === undefined ? {} : { container }) }
+    // What was given may be a secret: it is not shown.
+    throw new WherryError('usage', exitCodes.usage, '--env takes [CONTAINER:]NAME=VALUE.')
+  })
+}
+
+async function readLines(file: string): Promise<string[]> {
+  try {
+    return (await readFile(file, 'utf8')).split(/\r?\n/)
+  } catch (error) {
+    throw new WherryError('usage', exitCodes.usage, `${file} cannot be read: ${messageOf(error)}`)
+  }
 }

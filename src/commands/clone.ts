@@ -77,6 +77,7 @@ export default class Clone extends BaseCommand {
             mapVolume: {},
             mapNetwork: parseMapping(flags['map-network'], 'map-network'),
             mapPort: [],
+            variables: [],
             path: 'auto',
             start: !flags['no-start'],
           },

@@ -4,7 +4,7 @@ import { keyFlags } from '../cli/key-flags.ts'
 import { parsePortMappings } from '../cli/port-mapping.ts'
 import { describeRestored, describeRestoredVolume } from '../cli/present/snapshot.ts'
 import { repoFlag, withSnapshot } from '../cli/repository-flags.ts'
-import { parseMapping } from '../cli/values.ts'
+import { givenVariables, parseMapping } from '../cli/values.ts'
 import { connectEngine } from '../engine/connect.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type RestoreResult, restoreSnapshot } from '../snapshot/restore/restore.ts'
@@ -55,6 +55,13 @@ export default class Restore extends BaseCommand {
       summary: 'Keep addresses, MAC, host name, ports, volumes and networks by name, or get new ones.',
       description: 'new: volumes and networks are named after the container, ports are chosen by the engine.',
     })(),
+    env: Flags.string({
+      multiple: true,
+      default: [],
+      summary: 'Value of a variable that the snapshot was made without.',
+      helpValue: '[CONTAINER:]NAME=VALUE',
+    }),
+    'env-file': Flags.string({ summary: 'File with such variables, a line each.', helpValue: 'FILE' }),
     'map-volume': Flags.string({
       multiple: true,
       default: [],
@@ -113,6 +120,7 @@ export default class Restore extends BaseCommand {
       mapNetwork: parseMapping(flags['map-network'], 'map-network'),
       mapPort: parsePortMappings(flags['map-port']),
       path: flags.path,
+      variables: await givenVariables(flags.env, flags['env-file']),
       start: !flags['no-start'],
     }
     let journal: string | undefined

@@ -9,7 +9,7 @@ import { type RestoreRequest, type RestoreResult, restoreSnapshot } from './rest
 import { unsealed } from './seal.ts'
 
 export interface CloneRequest
-  extends Omit<CreateRequest, 'repository' | 'seal' | 'image'>,
+  extends Omit<CreateRequest, 'repository' | 'seal' | 'image' | 'redactEnv'>,
     Pick<RestoreRequest, 'options' | 'onBegin' | 'target'> {
   /** Where what is copied is kept meanwhile: a new directory in it. */
   workDirectory: string
@@ -35,6 +35,7 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
       repository,
       seal: unsealed,
       image,
+      redactEnv: [],
     })
     const manifest = await repository.readManifest(await findSnapshot(repository, id))
     const config = await readConfig(repository, unsealed, manifest.config)

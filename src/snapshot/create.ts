@@ -23,6 +23,8 @@ export interface CreateRequest {
   group: Group
   standstill: 'pause' | 'stop'
   image: ImageTreatment
+  /** Names of variables whose values are left out; `*` stands for anything. */
+  redactEnv: readonly string[]
   /** A pause that takes longer is broken off. */
   maxPauseSeconds: number
   path: DataPath

@@ -19,10 +19,17 @@ const tagBytes = 16
 const nonce = Buffer.alloc(12)
 const label = 'wherry snapshot 1'
 
-/** A new key for a repository, as an age file that its holders can open. @throws RefusedError `bad-recipient`. */
-export async function newKeyFile(holders: KeyHolders): Promise<{ file: Buffer; seal: Seal }> {
+/**
+ * A new key for a repository, as an age file that its holders can open. `workFactor`: how long a passphrase takes to try, as a
+ * power of two; about a second at 18. @throws RefusedError `bad-recipient`.
+ */
+export async function newKeyFile(
+  holders: KeyHolders,
+  workFactor = 18,
+): Promise<{ file: Buffer; seal: Seal }> {
   const master = randomBytes(masterBytes)
   const encrypter = new Encrypter()
+  encrypter.setScryptWorkFactor(workFactor)
   if ('passphrase' in holders) encrypter.setPassphrase(holders.passphrase)
   else for (const recipient of holders.recipients) addRecipient(encrypter, recipient)
   return { file: Buffer.from(await encrypter.encrypt(master)), seal: sealOf(master) }

@@ -4,6 +4,7 @@ import type { Contents } from './contents.ts'
 import type { CreateRequest } from './create.ts'
 import { layersFor, neededPacks } from './layers.ts'
 import type { PackList } from './pack-format.ts'
+import { redactEnvironment } from './redact.ts'
 import { annotations, mediaTypes, type OciManifest } from './repository/oci.ts'
 import type { ListedSnapshot } from './repository/repository.ts'
 import type { StoodStill } from './standstill.ts'
@@ -54,8 +55,10 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   return repository.publish(manifest, { id, createdAt, ...(title === undefined ? {} : { title }) })
 }
 
-function configOf({ engine, group, id, images, madeBy, stood, trees }: PublishRequest): SnapshotConfig {
+function configOf(request: PublishRequest): SnapshotConfig {
+  const { engine, group, id, images, madeBy, stood, trees } = request
   const { info, name, version } = engine
+  const { manifests, redacted } = redactEnvironment(group.manifests, request.redactEnv)
   return {
     formatVersion,
     id,
@@ -73,10 +76,10 @@ function configOf({ engine, group, id, images, madeBy, stood, trees }: PublishRe
       os: info.OSType,
       storageDriver: info.Driver,
     },
-    containers: group.manifests,
+    containers: manifests,
     trees,
     images,
-    redacted: [],
+    redacted,
     warnings: group.warnings,
   }
 }

@@ -41,6 +41,12 @@ export default class SnapshotCreate extends BaseCommand {
       default: 'ref' as const,
       summary: 'Keep images by reference, or with everything that is in them.',
     })(),
+    'redact-env': Flags.string({
+      multiple: true,
+      default: [],
+      summary: 'Leave out the values of these variables; a restore asks for them.',
+      helpValue: 'PATTERN',
+    }),
     'max-pause': Flags.integer({
       default: 60,
       min: 1,
@@ -89,6 +95,7 @@ export default class SnapshotCreate extends BaseCommand {
               group,
               standstill: flags.standstill,
               image: flags.image,
+              redactEnv: flags['redact-env'],
               maxPauseSeconds: flags['max-pause'],
               path: flags.path,
               madeBy: `wherry ${this.config.version}`,

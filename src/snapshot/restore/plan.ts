@@ -6,6 +6,7 @@ import { RefusedError } from '../../model/errors.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import type { DataPath, MigrateOptions, Plan, PortMapping, Refusal } from '../../model/plan.ts'
 import type { SnapshotConfig, SnapshotTree } from '../config.ts'
+import { type GivenVariable, withVariables } from '../redact.ts'
 import { type Identity, type Renaming, renamingFor, withIdentity } from './identity.ts'
 
 /** What the user asked for, in the words of the flags. */
@@ -19,6 +20,8 @@ export interface RestoreOptions {
   mapNetwork: Readonly<Record<string, string>>
   mapPort: readonly PortMapping[]
   path: DataPath
+  /** Values of variables that the snapshot was made without. */
+  variables: readonly GivenVariable[]
   /** Whether containers are started that ran when the snapshot was taken. */
   start: boolean
 }
@@ -36,7 +39,11 @@ export async function planRestore(
   config: SnapshotConfig,
   options: RestoreOptions,
 ): Promise<RestorePlan> {
-  const chosen = chooseContainers(config, options.containers)
+  const chosen = withVariables(
+    chooseContainers(config, options.containers),
+    config.redacted,
+    options.variables,
+  )
   const renaming = renamingFor(chosen, namesFor(chosen, options.names), options.identity, {
     volumes: options.mapVolume,
     networks: options.mapNetwork,

@@ -77,7 +77,10 @@ export async function whileTakingOver({ plan, source }: Run, stop: () => Promise
   )
   const taking: Promise<void>[] = []
   for (const ghost of lowestFirst) {
-    taking.push(takeOver(source, ghost, stopping, Promise.all([stopping, taking.at(-1)])))
+    const turn = Promise.all([stopping, taking.at(-1)])
+    // A ghost that fails before its turn has not waited for it.
+    turn.catch(() => undefined)
+    taking.push(takeOver(source, ghost, stopping, turn))
   }
   // A stop that fails comes first.
   const outcomes = Promise.allSettled(taking)

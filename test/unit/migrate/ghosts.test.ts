@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { checkPeers } from '../../../src/migrate/checks/peers.ts'
 import type { Facts } from '../../../src/migrate/facts.ts'
 import type { Peer } from '../../../src/migrate/peers.ts'
 import { ghostedNetworks, partedNetworks, planGhosts } from '../../../src/migrate/plan-ghosts.ts'
+import type { Run } from '../../../src/migrate/run.ts'
+import { whileTakingOver } from '../../../src/migrate/steps/ghosts.ts'
 import type { MigrateOptions } from '../../../src/model/plan.ts'
 
 const usual = { mapNetwork: {}, consistency: 'clean' } as unknown as MigrateOptions
@@ -114,4 +117,19 @@ t.test('a frozen container would keep its address', async (t) => {
   t.strictSame(codes(facts({ net: 'bridge' }, {}, false), { stretch: true, consistency: 'crash' }), [])
   for (const { hostConfig } of of.manifests) hostConfig.AutoRemove = true
   t.strictSame(codes(of, { stretch: true }), ['frozen-holds-address'])
+})
+
+t.test('an engine that dies while a container stops is an error, and no more than one', async (t) => {
+  const dead = () => Promise.reject(new Error('connection refused'))
+  const source = { name: 'a', networks: { connect: dead }, containers: { inspect: dead } }
+  const ghosts = { onSource: [{ of: 'db', endpoints: [endpoint('net')] }] }
+  const unhandled: unknown[] = []
+  const listener = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', listener)
+  t.teardown(() => process.off('unhandledRejection', listener))
+  const stop = () => sleep(20).then(() => Promise.reject(new Error('the stop failed')))
+  const run = { plan: { id: '1', ghosts }, source } as unknown as Run
+  await t.rejects(whileTakingOver(run, stop), { message: 'the stop failed' })
+  await sleep(20)
+  t.strictSame(unhandled, [], 'nothing ends the process')
 })

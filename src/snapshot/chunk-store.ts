@@ -85,6 +85,8 @@ export class ChunkStore {
 /** What was stored, as it was. @throws RangeError when it is not of that length. */
 function decode(stored: Buffer, encoding: number, length: number): Buffer {
   if (length > maxChunkBytes) throw new RangeError('a chunk is longer than chunks are')
+  if (encoding !== encodings.raw && encoding !== encodings.zstd)
+    throw new RangeError('an encoding that this wherry does not know')
   const content =
     encoding === encodings.zstd ? zstdDecompressSync(stored, { maxOutputLength: length }) : stored
   if (content.length !== length) throw new RangeError('a chunk has another length than its index says')

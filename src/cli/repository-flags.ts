@@ -31,17 +31,21 @@ interface Use {
   purpose: string
   /** Make one where there is none. */
   create?: boolean
+  /** Also one whose own files are damaged. */
+  evenDamaged?: boolean
   lock?: LockKind
   report: Report
 }
 
 /** Does something with the repository that the flags name, locked against what must not happen at the same time. */
 export async function useRepository<T>(
-  { flags, purpose, create = false, lock = 'shared', report }: Use,
+  { flags, purpose, create = false, evenDamaged = false, lock = 'shared', report }: Use,
   action: (opened: { repository: DirectoryRepository; seal: Seal }) => Promise<T>,
 ): Promise<T> {
   const path = repositoryPath(flags.repo)
-  const repository = await (create ? DirectoryRepository.openOrCreate(path) : DirectoryRepository.open(path))
+  const repository = await (create
+    ? DirectoryRepository.openOrCreate(path)
+    : DirectoryRepository.open(path, { evenDamaged }))
   const options = { directory: repository.lockDirectory, kind: lock, purpose, patienceMs, report }
   return withLock(options, () => action({ repository, seal: unsealed }))
 }

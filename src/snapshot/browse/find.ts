@@ -23,15 +23,17 @@ export async function containersOf(
 }
 
 /**
- * The snapshot that a word means: its id or the beginning of it, `latest`, or a container's name for the newest with it.
+ * The snapshot that a word means: its id or the beginning of it, `latest`, or a container's name for the newest with it; among
+ * those that were listed, the newest first, if any are given.
  * @throws RefusedError `unknown-snapshot` or `ambiguous-snapshot`, with those that come nearest.
  */
 export async function findSnapshot(
   repository: Repository,
   seal: Seal,
   word: string,
+  listed?: readonly ListedSnapshot[],
 ): Promise<ListedSnapshot> {
-  const all = await repository.list()
+  const all = listed ?? (await repository.list())
   const [first] = all
   const exact = all.find(({ id }) => id === word)
   if (exact) return exact
@@ -49,10 +51,11 @@ export async function findSnapshots(
   repository: Repository,
   seal: Seal,
   words: readonly string[],
+  listed?: readonly ListedSnapshot[],
 ): Promise<ListedSnapshot[]> {
   const found = new Map<string, ListedSnapshot>()
   for (const word of words) {
-    const snapshot = await findSnapshot(repository, seal, word)
+    const snapshot = await findSnapshot(repository, seal, word, listed)
     found.set(snapshot.id, snapshot)
   }
   return [...found.values()]

@@ -55,10 +55,10 @@ export class TreeWalk {
   }
 
   /** The next reference of the file at hand, undefined at its end. A digest of zeros stands for a hole. */
-  nextRef(): { length: number; digest: Buffer } | undefined {
+  nextRef(): { length: number; digest: Buffer; bytes: Buffer } | undefined {
     return this.#checked(() => {
-      const ref = this.#reader.nextRef()
-      return ref && { length: ref.readUInt32LE(0), digest: ref.subarray(4) }
+      const bytes = this.#reader.nextRef()
+      return bytes && { length: bytes.readUInt32LE(0), digest: bytes.subarray(4), bytes }
     })
   }
 

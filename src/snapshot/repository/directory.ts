@@ -34,7 +34,7 @@ export class DirectoryRepository implements Repository {
     const names = await namesIn(path)
     if (!names?.length) throw noRepository(path)
     const repository = new DirectoryRepository(path)
-    const state = await repository.layout.state(names)
+    const state = await repository.layout.state()
     if (state === 'unfinished') throw noRepository(path)
     return repository.#opened(state, evenDamaged)
   }
@@ -43,7 +43,7 @@ export class DirectoryRepository implements Repository {
   static async openOrCreate(path: string): Promise<DirectoryRepository> {
     const names = await namesIn(path)
     const repository = new DirectoryRepository(path)
-    const state = names?.length ? await repository.layout.state(names) : 'unfinished'
+    const state = names?.length ? await repository.layout.state() : 'unfinished'
     if (state !== 'unfinished') return repository.#opened(state, false)
     await repository.#makeDirectories()
     await repository.layout.finish()

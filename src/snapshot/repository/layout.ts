@@ -22,8 +22,9 @@ export class Layout {
     this.#path = path
   }
 
-  /** What the directory is, of which `names` are the entries. */
-  async state(names: readonly string[]): Promise<LayoutState> {
+  /** What the directory is. */
+  async state(): Promise<LayoutState> {
+    const names = await readdir(this.#path)
     const text = await readFile(join(this.#path, 'oci-layout'), 'utf8').catch(() => undefined)
     if (text !== undefined && isLayout(text)) return 'whole'
     if (!names.includes('wherry') || !names.every((name) => ownFiles.has(name))) return 'foreign'

@@ -14,6 +14,9 @@ export const repoFlag = Flags.string({
   helpValue: 'DIRECTORY',
 })
 
+/** `--yes`, for what cannot be taken back. */
+export const yesFlag = Flags.boolean({ char: 'y', summary: 'Do not ask.' })
+
 const patienceMs = 10 * 60_000
 
 /** The directory that `--repo` means. */

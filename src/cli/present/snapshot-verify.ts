@@ -1,7 +1,8 @@
 import type { ChalkInstance } from 'chalk'
 import prettyBytes from 'pretty-bytes'
 import { NotVerifiedError } from '../../model/errors.ts'
-import type { Verdict, VerifyResult } from '../../snapshot/verify/verify.ts'
+import type { Verdict } from '../../snapshot/verify/judge.ts'
+import type { VerifyResult } from '../../snapshot/verify/verify.ts'
 import { counted } from './snapshots.ts'
 
 const shownFiles = 20

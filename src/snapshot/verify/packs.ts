@@ -81,7 +81,7 @@ export async function readPacks(
 ): Promise<{ packs: number; bytes: number }> {
   const totalBytes = packs.reduce((sum, { size }) => sum + size, 0)
   let bytes = 0
-  report({ type: 'phase', phase, message: 'reading packs' })
+  if (packs.length > 0) report({ type: 'phase', phase, message: 'reading packs' })
   for (const pack of packs) {
     const size = sizes.get(pack.digest)
     if (size === undefined) continue

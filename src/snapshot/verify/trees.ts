@@ -29,6 +29,8 @@ export interface TreesRequest {
   directory: string
   damages: Damages
   bad: BadChunks
+  /** Is told each chunk that is needed, once or more. */
+  onChunk: (digest: Buffer) => void
 }
 
 /** Looks whether every chunk that a snapshot refers to is in one of its packs, and which files are lost where one is not. */
@@ -66,10 +68,11 @@ async function allGood(request: TreesRequest, refs: readonly ChunkRef[], isRead:
 
 /** The pack that a chunk can be had from; undefined, and noted, where there is none. */
 function goodPlace(
-  { bad, chunks, damages, id }: TreesRequest,
+  { bad, chunks, damages, id, onChunk }: TreesRequest,
   digest: Buffer,
   length: number,
 ): string | undefined {
+  onChunk(digest)
   const place = chunks.index.find(digest)
   const name = digest.toString('hex')
   const pack = chunks.packs[place?.pack ?? -1]?.digest

@@ -1,13 +1,12 @@
 import type { Report } from '../../model/progress.ts'
 import { findSnapshots } from '../browse/find.ts'
-import { ChunkStore } from '../chunk-store.ts'
 import type { DirectoryRepository } from '../repository/directory.ts'
 import type { Seal } from '../seal.ts'
 import { type Damage, Damages } from './damages.ts'
 import { Examination, type Examined } from './examine.ts'
+import { judge, type Verdict } from './judge.ts'
 import { type Candidate, checkList } from './list.ts'
 import { BadChunks, checkSizes, drawPacks, type ReadData, type ReadPacks, readPacks } from './packs.ts'
-import { checkTrees, type Losses } from './trees.ts'
 
 export interface VerifyRequest {
   repository: DirectoryRepository
@@ -18,20 +17,6 @@ export interface VerifyRequest {
   readData?: ReadData | undefined
   report: Report
   signal: AbortSignal
-}
-
-/** How a snapshot was found. */
-export interface Verdict {
-  id: string
-  createdAt: string
-  isWhole: boolean
-  /** Whether it can be told what is in it. */
-  isReadable: boolean
-  /** Files that are lost, where that can be told. */
-  lostFiles: Losses['files']
-  lostFileCount: number
-  /** Trees and images that are lost as a whole. */
-  lost: string[]
 }
 
 /** What was looked at, and everything that is wrong. Sizes in bytes. */
@@ -59,7 +44,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyResult> {
   const read = await readPacks(repository, seal, drawn, sizes, damages, bad, request)
   const snapshots: Verdict[] = []
   report({ type: 'phase', phase: 'trees', message: 'looking for every chunk' })
-  for (const one of examined) snapshots.push(await judge(request, one, damages, bad))
+  for (const one of examined) snapshots.push(await judge({ ...request, damages, bad }, one))
   if (words.length === 0) snapshots.push(...unseen(damages, snapshots))
   const bytes = [...packs.values()].reduce((sum, { size }) => sum + size, 0)
   const readPart = readData ? { readData: { ...readData, ...read } } : {}
@@ -78,32 +63,6 @@ async function chosen(
     if (damages.all.length === 0) throw error
   })
   return candidates.filter((candidate) => found?.includes(candidate.listed))
-}
-
-async function judge(
-  { repository, seal, signal }: VerifyRequest,
-  { areIndexesWhole, config, listed: { id, createdAt }, manifest, packs }: Examined,
-  damages: Damages,
-  bad: BadChunks,
-): Promise<Verdict> {
-  signal.throwIfAborted()
-  for (const { digest } of [manifest.config, ...manifest.layers]) damages.affects(digest, id)
-  const chunks = new ChunkStore(repository, seal)
-  chunks.addPacks(packs)
-  const directory = await repository.workDirectory()
-  const isReadable = config !== undefined && areIndexesWhole
-  const losses = isReadable
-    ? await checkTrees({ id, config, chunks, directory, damages, bad })
-    : { files: [], count: 0, whole: [] }
-  return {
-    id,
-    createdAt,
-    isWhole: !damages.all.some(({ snapshots }) => snapshots.includes(id)),
-    isReadable,
-    lost: losses.whole,
-    lostFiles: losses.files,
-    lostFileCount: losses.count,
-  }
 }
 
 const unreadable = { isWhole: false, isReadable: false, lost: [], lostFiles: [], lostFileCount: 0 }

@@ -1,12 +1,18 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { batchHeaderBytes } from '../../../src/agent/batch.ts'
 import type { Channel } from '../../../src/agent/channel.ts'
+import { types } from '../../../src/agent/file-types.ts'
 import { ChunkSink } from '../../../src/agent/snapshot/chunk-sink.ts'
 import { readRecords } from '../../../src/agent/snapshot/records.ts'
 import { SnapshotRound, storeTree } from '../../../src/agent/snapshot/snapshot-round.ts'
 import type { Manifest } from '../../../src/model/manifest.ts'
+import { shownPath } from '../../../src/snapshot/browse/entry.ts'
+import { chunksOf } from '../../../src/snapshot/browse/files.ts'
+import { openSnapshot } from '../../../src/snapshot/browse/summary.ts'
+import { TreeWalk } from '../../../src/snapshot/browse/walk.ts'
 import type { SnapshotTree } from '../../../src/snapshot/config.ts'
 import { readContents } from '../../../src/snapshot/contents.ts'
 import { PackWriter } from '../../../src/snapshot/pack-writer.ts'
@@ -14,6 +20,7 @@ import { publish } from '../../../src/snapshot/publish.ts'
 import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
 import type { ListedSnapshot } from '../../../src/snapshot/repository/repository.ts'
 import { unsealed } from '../../../src/snapshot/seal.ts'
+import { type VerifyResult, verify } from '../../../src/snapshot/verify/verify.ts'
 
 /** Content of files by path; a number is so many bytes that do not compress, from a seed that the path and the number make. */
 export type Files = Record<string, string | number>
@@ -24,9 +31,12 @@ const engine = {
   info: { ID: 'ENGINE-1', Name: 'old-host', Architecture: 'x86_64', OSType: 'linux', Driver: 'overlay2' },
 }
 
+/** In memory where that is possible: making files durable waits for whatever else this machine's disk has to do. */
+const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 /** A repository in a directory of its own, filled without any engine. */
 export class SmallRepository {
-  readonly directory = mkdtempSync(join(tmpdir(), 'wherry-snapshot-test-'))
+  readonly directory = mkdtempSync(join(base, 'wherry-snapshot-test-'))
   readonly path = join(this.directory, 'repository')
   #count = 0
 
@@ -104,6 +114,38 @@ export class SmallRepository {
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
+
+/** Every file of a snapshot by `TREE/PATH`, with the digest of its content as it is read from the repository. */
+export async function readBack(path: string, listed: ListedSnapshot): Promise<Record<string, string>> {
+  const repository = await DirectoryRepository.open(path)
+  const opened = await openSnapshot(repository, unsealed, listed)
+  const chunks = await chunksOf(repository, unsealed, opened)
+  const found: Record<string, string> = {}
+  for (const tree of opened.config.trees) {
+    await using walk = await TreeWalk.open(chunks, await repository.workDirectory(), tree)
+    for (let head = walk.next(); head; head = walk.next()) {
+      if (head.type !== types.file) continue
+      const hash = createHash('sha256')
+      for (let ref = walk.nextRef(); ref; ref = walk.nextRef()) hash.update(await chunks.read(ref.digest))
+      found[`${tree.id}/${shownPath(walk.path)}`] = hash.digest('hex')
+    }
+  }
+  return found
+}
+
+/** Verifies a repository and reads all of it. */
+export async function verifyAll(path: string, readData = true): Promise<VerifyResult> {
+  return verify({
+    repository: await DirectoryRepository.open(path, { evenDamaged: true }),
+    seal: unsealed,
+    words: [],
+    readData: readData ? { percent: 100, seed: '' } : undefined,
+    ...quiet,
+  })
+}
+
+/** For whatever reports and can be called off. */
+export const quiet = { report: () => undefined, signal: new AbortController().signal }
 
 /** What takes an agent's batches in place of a link. */
 function intoPacks(packs: PackWriter): Channel {

@@ -21,7 +21,10 @@ export class FileWindow {
 
   /** Makes sure that so many bytes are at hand. False at the end of the file. */
   need(bytes: number): boolean {
-    if (this.end - this.start >= bytes) return true
+    const atHand = this.end - this.start
+    if (atHand >= bytes) return true
+    // Before memory is taken: a damaged file may ask for anything.
+    if (atHand + this.#size - this.#position < bytes) return false
     if (bytes > this.buffer.length) {
       const larger = Buffer.allocUnsafeSlow(bytes * 2)
       this.buffer.copy(larger, 0, this.start, this.end)

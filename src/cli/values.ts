@@ -50,3 +50,12 @@ async function readLines(file: string): Promise<string[]> {
     throw new WherryError('usage', exitCodes.usage, `${file} cannot be read: ${messageOf(error)}`)
   }
 }
+
+/** A part of a hundred from `5`, `5%` or `0.5%`. */
+export function parsePercent(text: string): number {
+  const percent = Number(/^(\d+(?:\.\d+)?)%?$/.exec(text.trim())?.[1])
+  if (percent > 0 && percent <= 100) return percent
+  throw new WherryError('usage', exitCodes.usage, `"${text}" is not a percentage.`, {
+    suggestions: ['Give more than 0 and at most 100, such as 5.'],
+  })
+}

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { zstdDecompressSync } from 'node:zlib'
 import { dataSizes } from '../agent/snapshot/gear.ts'
 import { encodings } from '../agent/snapshot/records.ts'
-import { ChunkIndex } from './chunk-index.ts'
+import { ChunkIndex, type ChunkPlace } from './chunk-index.ts'
 import { type PackList, packHeadBytes, readIndex } from './pack-format.ts'
 import { damaged, missing } from './repository/failures.ts'
 import type { Descriptor, OciManifest } from './repository/oci.ts'
@@ -79,20 +79,31 @@ export class ChunkStore {
     if (!place) throw missing(this.repository.name, `Chunk ${name}`)
     const pack = this.packs[place.pack]?.digest ?? ''
     const sealed = await this.repository.read(pack, place.offset, place.storedLength)
-    const what = `Chunk ${name.slice(0, 16)} of pack ${pack}`
     try {
-      const content = decode(this.#seal.open(sealed, 'chunk'), place.encoding, place.length)
-      if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
+      return openChunk(this.#seal, sealed, place, digest)
     } catch (error) {
-      throw damaged(this.repository.name, what, error)
+      throw damaged(this.repository.name, `Chunk ${name.slice(0, 16)} of pack ${pack}`, error)
     }
-    throw damaged(this.repository.name, what)
   }
+}
+
+/** A chunk's content from what lies in its pack. @throws whatever says that it is not what its digest says. */
+export function openChunk(
+  seal: Seal,
+  sealed: Buffer,
+  { encoding, length }: Pick<ChunkPlace, 'encoding' | 'length'>,
+  digest: Buffer,
+): Buffer {
+  const content = decode(seal.open(sealed, 'chunk'), encoding, length)
+  if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
+  throw new RangeError('the content has another digest')
 }
 
 /** What was stored, as it was. @throws RangeError when it is not of that length. */
 function decode(stored: Buffer, encoding: number, length: number): Buffer {
   if (length > maxChunkBytes) throw new RangeError('a chunk is longer than chunks are')
+  if (encoding !== encodings.raw && encoding !== encodings.zstd)
+    throw new RangeError('an encoding that this wherry does not know')
   const content =
     encoding === encodings.zstd ? zstdDecompressSync(stored, { maxOutputLength: length }) : stored
   if (content.length !== length) throw new RangeError('a chunk has another length than its index says')

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
+import { findSnapshot } from './browse/find.ts'
 import { type CreateRequest, createSnapshot } from './create.ts'
-import { findSnapshot } from './find.ts'
 import { readConfig } from './read-config.ts'
 import { DirectoryRepository } from './repository/directory.ts'
 import { type RestoreRequest, type RestoreResult, restoreSnapshot } from './restore/restore.ts'
@@ -37,7 +37,7 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
       image,
       redactEnv: [],
     })
-    const manifest = await repository.readManifest(await findSnapshot(repository, id))
+    const manifest = await repository.readManifest(await findSnapshot(repository, unsealed, id))
     const config = await readConfig(repository, unsealed, manifest.config)
     const restored = await restoreSnapshot({
       ...request,

@@ -23,6 +23,10 @@ export async function readContents(
   const packs: Contents['packs'] = new Map()
   const snapshots: Contents['snapshots'] = []
   const known = new Set<string>()
+  const blobs = await repository.blobs()
+  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]))
+  // A pack that is gone or cut short is nothing to build on: what was in it is stored again.
+  const isThere = ({ digest, size }: PackList) => blobs.length === 0 || sizes.get(digest) === size
   for (const listed of await repository.list()) {
     const manifest = await repository.readManifest(listed).catch(() => undefined)
     // A damaged one is for `verify` to tell of, and must not keep new ones from being made.
@@ -36,11 +40,12 @@ export async function readContents(
     const own = new Set(manifest.layers.map(({ digest }) => digest))
     for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
       for (const pack of await chunks.readIndex(index)) {
-        if (own.has(pack.digest) && !packs.has(pack.digest)) packs.set(pack.digest, { pack, index })
+        if (own.has(pack.digest) && !packs.has(pack.digest) && isThere(pack))
+          packs.set(pack.digest, { pack, index })
       }
     }
   }
-  for (const blob of await repository.blobs()) {
+  for (const blob of blobs) {
     if (known.has(blob.digest)) continue
     const pack = await readLoosePack(repository, seal, blob)
     if (pack) packs.set(blob.digest, { pack })

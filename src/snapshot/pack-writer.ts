@@ -106,7 +106,8 @@ export class PackWriter {
   async #flush(): Promise<void> {
     const content = this.#buffer.subarray(0, this.#length)
     this.#hash.update(content)
-    await this.#file?.write(content, 0, content.length)
+    // `write` may write a part only, where the disk is nearly full.
+    await this.#file?.writeFile(content)
     this.#size += this.#length
     this.#length = 0
   }

@@ -1,3 +1,4 @@
+import type { ChunkRef } from '../agent/protocol.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import { formatVersion, type SnapshotConfig } from './config.ts'
 import { digestOf } from './repository/directory.ts'
@@ -23,6 +24,7 @@ export async function readConfig(
   let config: SnapshotConfig
   try {
     config = JSON.parse(content.toString()) as SnapshotConfig
+    if (typeof config.formatVersion !== 'number') throw new TypeError('it has no version')
   } catch (error) {
     throw damaged(repository.name, what, error)
   }
@@ -34,5 +36,28 @@ export async function readConfig(
       { suggestions: ['Use the version of wherry that made it, or a later one.'] },
     )
   }
+  if (!isConfig(config)) throw damaged(repository.name, what)
   return config
+}
+
+/** Whether everything is there that readers go by. Its digest was right: only another program can have made it otherwise. */
+function isConfig({ containers, createdAt, engine, id, images, trees }: Partial<SnapshotConfig>): boolean {
+  return (
+    typeof id === 'string' &&
+    typeof createdAt === 'string' &&
+    typeof engine?.id === 'string' &&
+    isList(containers, ({ name, image }) => typeof name === 'string' && typeof image === 'object') &&
+    isList(trees, (tree) => typeof tree.id === 'string' && isList(tree.refs, isRef)) &&
+    isList(images, ({ refs }) => refs === undefined || isList(refs, isRef))
+  )
+}
+
+function isRef({ digest, length }: ChunkRef): boolean {
+  return /^[0-9a-f]{64}$/.test(digest) && Number.isSafeInteger(length)
+}
+
+function isList<T>(value: readonly T[] | undefined, isItem: (item: T) => boolean): boolean {
+  return (
+    Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null && isItem(item))
+  )
 }

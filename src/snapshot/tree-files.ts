@@ -26,7 +26,7 @@ export class TreeFile implements AsyncDisposable {
     const tree = new TreeFile(join(directory, name))
     const file = await open(tree.path, 'wx', 0o600)
     try {
-      for (const { digest } of refs) await file.write(await chunks.read(Buffer.from(digest, 'hex')))
+      for (const { digest } of refs) await file.writeFile(await chunks.read(Buffer.from(digest, 'hex')))
     } catch (error) {
       await tree[Symbol.asyncDispose]()
       throw error

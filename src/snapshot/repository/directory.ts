@@ -1,101 +1,72 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RefusedError } from '../../model/errors.ts'
-import { readJson, syncDirectory, writeFileAtomically } from '../../platform/files.ts'
-import { damaged, missing } from './failures.ts'
-import { withMutex } from './mutex.ts'
-import { annotations, type Descriptor, hexOf, mediaTypes, type OciManifest } from './oci.ts'
-import type { ListedSnapshot, Repository } from './repository.ts'
+import { syncDirectory, writeFileAtomically } from '../../platform/files.ts'
+import { damaged, missing, noRepository, notARepository } from './failures.ts'
+import { halfWritten } from './half-written.ts'
+import { Layout, type LayoutState } from './layout.ts'
+import { annotations, type Descriptor, hexOf, mediaTypes, type OciManifest, parseManifest } from './oci.ts'
+import { annotationsOf, type ListedSnapshot, listedOf, type Repository } from './repository.ts'
 
-const ownFiles = new Set(['oci-layout', 'index.json', 'blobs', 'wherry'])
-const layoutVersion = '1.0.0'
 const privateDirectory = 0o700
 /** A temporary file so old belongs to no run that is still at it. */
 const abandonedMs = 24 * 3600 * 1000
-
-interface LayoutIndex {
-  schemaVersion: 2
-  mediaType: typeof mediaTypes.index
-  manifests: Descriptor[]
-}
 
 /** A repository in a directory: an OCI image layout, readable by its owner alone. */
 export class DirectoryRepository implements Repository {
   readonly name: string
   readonly #path: string
+  /** `oci-layout` and `index.json`. */
+  readonly layout: Layout
 
   private constructor(path: string) {
     this.name = path
     this.#path = path
+    this.layout = new Layout(path)
   }
 
-  /** Opens what is there. @throws RefusedError `no-repository`, or `not-a-repository` for a directory of something else. */
-  static async open(path: string): Promise<DirectoryRepository> {
-    const found = await namesIn(path)
-    if (!found?.length) {
-      throw new RefusedError('no-repository', `There is no repository at ${path}.`, {
-        suggestions: ['Name another with --repo, or make a first snapshot: wherry snapshot create CONTAINER'],
-        data: { path },
-      })
-    }
-    return DirectoryRepository.#opened(path, found)
+  /**
+   * Opens what is there. `evenDamaged`: also where `oci-layout` is missing or damaged.
+   * @throws RefusedError `no-repository`, or `not-a-repository` for a directory of something else.
+   */
+  static async open(path: string, { evenDamaged = false } = {}): Promise<DirectoryRepository> {
+    const names = await namesIn(path)
+    if (!names?.length) throw noRepository(path)
+    const repository = new DirectoryRepository(path)
+    const state = await repository.layout.state()
+    if (state === 'unfinished') throw noRepository(path)
+    return repository.#opened(state, evenDamaged)
   }
 
   /** Opens what is there, or makes a repository where there is nothing or an empty directory. */
   static async openOrCreate(path: string): Promise<DirectoryRepository> {
-    const found = await namesIn(path)
-    if (found?.length) return DirectoryRepository.#opened(path, found)
-    await mkdir(path, { recursive: true, mode: privateDirectory })
-    await mkdir(join(path, 'blobs', 'sha256'), { recursive: true, mode: privateDirectory })
-    await mkdir(join(path, 'wherry', 'incoming'), { recursive: true, mode: privateDirectory })
+    const names = await namesIn(path)
     const repository = new DirectoryRepository(path)
-    await repository.#writeIndex([])
-    // Last: what is there without it is not a repository yet.
-    await writeFileAtomically(join(path, 'oci-layout'), JSON.stringify({ imageLayoutVersion: layoutVersion }))
+    const state = names?.length ? await repository.layout.state() : 'unfinished'
+    if (state !== 'unfinished') return repository.#opened(state, false)
+    await repository.#makeDirectories()
+    await repository.layout.finish()
     return repository
   }
 
-  static async #opened(path: string, names: readonly string[]): Promise<DirectoryRepository> {
-    const layout = await readJson<{ imageLayoutVersion?: string }>(join(path, 'oci-layout')).catch(
-      () => undefined,
-    )
-    const halfMade = names.every((name) => ownFiles.has(name)) && names.includes('wherry')
-    if (layout?.imageLayoutVersion !== layoutVersion && !halfMade) {
-      throw new RefusedError(
-        'not-a-repository',
-        `${path} holds something that is no OCI image layout ${layoutVersion}.`,
-        {
-          suggestions: ['Name an empty directory, or one that does not exist yet.'],
-          data: { path },
-        },
-      )
-    }
-    const repository = new DirectoryRepository(path)
-    await mkdir(join(path, 'blobs', 'sha256'), { recursive: true, mode: privateDirectory })
-    await mkdir(join(path, 'wherry', 'incoming'), { recursive: true, mode: privateDirectory })
-    if (!layout) {
-      if (!names.includes('index.json')) await repository.#writeIndex([])
-      await writeFileAtomically(
-        join(path, 'oci-layout'),
-        JSON.stringify({ imageLayoutVersion: layoutVersion }),
-      )
-    }
-    return repository
+  async #opened(state: LayoutState, evenDamaged: boolean): Promise<this> {
+    if (state === 'foreign') throw notARepository(this.#path)
+    if (state === 'missing' && !evenDamaged) throw missing(this.name, 'oci-layout')
+    if (state === 'damaged' && !evenDamaged) throw damaged(this.name, 'oci-layout')
+    await this.#makeDirectories()
+    return this
+  }
+
+  async #makeDirectories(): Promise<void> {
+    await mkdir(join(this.#path, 'blobs', 'sha256'), { recursive: true, mode: privateDirectory })
+    await mkdir(join(this.#path, 'wherry', 'incoming'), { recursive: true, mode: privateDirectory })
   }
 
   async list(): Promise<ListedSnapshot[]> {
-    const { manifests } = await this.#readIndex()
-    return manifests
+    return (await this.layout.read())
       .filter(({ artifactType }) => artifactType === mediaTypes.snapshot)
-      .map((manifest): ListedSnapshot => {
-        const {
-          [annotations.id]: id = '',
-          [annotations.created]: createdAt = '',
-          [annotations.title]: title,
-        } = manifest.annotations ?? {}
-        return { id, createdAt, manifest, ...(title === undefined ? {} : { title }) }
-      })
+      .map(listedOf)
       .toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
   }
 
@@ -103,7 +74,7 @@ export class DirectoryRepository implements Repository {
     const content = await this.read(manifest.digest)
     if (digestOf(content) !== manifest.digest) throw damaged(this.name, `The manifest of snapshot ${id}`)
     try {
-      return JSON.parse(content.toString()) as OciManifest
+      return parseManifest(content)
     } catch (error) {
       throw damaged(this.name, `The manifest of snapshot ${id}`, error)
     }
@@ -119,7 +90,10 @@ export class DirectoryRepository implements Repository {
       throw error.code === 'ENOENT' ? missing(this.name, what) : error
     })
     try {
-      const wanted = length ?? (await file.stat()).size - offset
+      const { size } = await file.stat()
+      const wanted = length ?? size - offset
+      // Before memory is taken: a damaged list may ask for anything.
+      if (offset + wanted > size) throw damaged(this.name, what)
       const content = Buffer.allocUnsafeSlow(wanted)
       for (let done = 0; done < wanted; ) {
         const { bytesRead } = await file.read(content, done, wanted - done, offset + done)
@@ -145,35 +119,37 @@ export class DirectoryRepository implements Repository {
 
   async add(content: Buffer, mediaType: string): Promise<Descriptor> {
     const blob = { mediaType, digest: digestOf(content), size: content.length }
-    if (!(await this.has(blob))) await writeFileAtomically(this.#blob(blob.digest), content)
+    const isThere = (await this.has(blob)) && digestOf(await this.read(blob.digest)) === blob.digest
+    if (!isThere) await writeFileAtomically(this.#blob(blob.digest), content)
     return blob
   }
 
-  async publish(
-    manifest: OciManifest,
-    { id, createdAt, title }: Omit<ListedSnapshot, 'manifest'>,
-  ): Promise<ListedSnapshot> {
-    const blob = await this.add(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest)
-    const listed: Descriptor = {
-      ...blob,
-      artifactType: mediaTypes.snapshot,
-      annotations: {
-        [annotations.refName]: id,
-        [annotations.id]: id,
-        [annotations.created]: createdAt,
-        ...(title === undefined ? {} : { [annotations.title]: title }),
-      },
-    }
-    await this.#change((manifests) => [
-      ...manifests.filter((other) => other.annotations?.[annotations.id] !== id),
-      listed,
-    ])
-    return { id, createdAt, manifest: listed, ...(title === undefined ? {} : { title }) }
+  async publish(manifest: OciManifest, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
+    const [listed] = await this.relist([], [{ manifest, snapshot }])
+    if (!listed) throw new Error('nothing was listed')
+    return listed
   }
 
   async unlist(snapshots: readonly ListedSnapshot[]): Promise<void> {
-    const digests = new Set(snapshots.map(({ manifest }) => manifest.digest))
-    await this.#change((manifests) => manifests.filter(({ digest }) => !digests.has(digest)))
+    await this.relist(snapshots, [])
+  }
+
+  /** Takes snapshots off the list and puts others on it, in place of those of the same id, all at one instant. */
+  async relist(
+    gone: readonly ListedSnapshot[],
+    anew: readonly { manifest: OciManifest; snapshot: Omit<ListedSnapshot, 'manifest'> }[],
+  ): Promise<ListedSnapshot[]> {
+    const listed: Descriptor[] = []
+    for (const { manifest, snapshot } of anew) {
+      const blob = await this.add(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest)
+      listed.push({ ...blob, artifactType: mediaTypes.snapshot, annotations: annotationsOf(snapshot) })
+    }
+    const digests = new Set(gone.map(({ manifest }) => manifest.digest))
+    const ids = new Set(anew.map(({ snapshot }) => snapshot.id))
+    const goes = ({ artifactType, digest, annotations: of }: Descriptor) =>
+      artifactType === mediaTypes.snapshot && (digests.has(digest) || ids.has(of?.[annotations.id] ?? ''))
+    await this.layout.change((entries) => [...entries.filter((entry) => !goes(entry)), ...listed])
+    return listed.map(listedOf)
   }
 
   async workDirectory(): Promise<string> {
@@ -196,6 +172,11 @@ export class DirectoryRepository implements Repository {
     return found
   }
 
+  /** Paths of files that runs left half-written. The caller is alone with the repository. */
+  halfWritten(): Promise<string[]> {
+    return halfWritten(this.#path)
+  }
+
   /** Removes blobs that nothing needs. */
   async removeBlobs(digests: readonly string[]): Promise<void> {
     for (const digest of digests) await rm(this.#blob(digest), { force: true })
@@ -209,32 +190,6 @@ export class DirectoryRepository implements Repository {
 
   #blob(digest: string): string {
     return join(this.#path, 'blobs', 'sha256', hexOf(digest))
-  }
-
-  async #readIndex(): Promise<LayoutIndex> {
-    const path = join(this.#path, 'index.json')
-    try {
-      const index = JSON.parse(await readFile(path, 'utf8')) as LayoutIndex
-      if (!Array.isArray(index.manifests)) throw new TypeError('no manifests')
-      return index
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw missing(this.name, 'index.json')
-      if ((error as NodeJS.ErrnoException).code !== undefined) throw error
-      throw damaged(this.name, 'index.json', error)
-    }
-  }
-
-  async #writeIndex(manifests: Descriptor[]): Promise<void> {
-    const index: LayoutIndex = { schemaVersion: 2, mediaType: mediaTypes.index, manifests }
-    await writeFileAtomically(join(this.#path, 'index.json'), `${JSON.stringify(index, undefined, 1)}\n`)
-  }
-
-  /** Changes the list while nobody else does. */
-  async #change(change: (manifests: Descriptor[]) => Descriptor[]): Promise<void> {
-    await withMutex(join(this.#path, 'wherry', 'index.lock'), async () => {
-      const { manifests } = await this.#readIndex()
-      await this.#writeIndex(change(manifests))
-    })
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,8 +18,6 @@ export interface LockOptions {
   report: Report
 }
 
-let counter = 0
-
 /**
  * Does something with a repository locked. Each holder has a file of its own; whoever comes writes its file first and looks
  * at the others then, so that of two that come at once at least one sees the other.
@@ -28,7 +27,8 @@ export async function withLock<T>(options: LockOptions, action: () => Promise<T>
   const { directory, kind, purpose, patienceMs, report } = options
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const { pid, host } = holder(purpose)
-  const path = join(directory, `${kind}-${encodeURIComponent(host)}-${pid}-${counter++}`)
+  // Drawn at random: a process of the same id that died may have left a lock.
+  const path = join(directory, `${kind}-${encodeURIComponent(host)}-${pid}-${randomBytes(4).toString('hex')}`)
   const until = performance.now() + patienceMs
   let hasTold = false
   for (;;) {

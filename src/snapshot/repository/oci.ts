@@ -44,3 +44,29 @@ export function hexOf(digest: string): string {
   if (hex === undefined) throw new RangeError(`not a SHA-256 digest: ${JSON.stringify(digest).slice(0, 100)}`)
   return hex
 }
+
+/** Whether something that was read is a descriptor. */
+export function isDescriptor(value: unknown): value is Descriptor {
+  if (typeof value !== 'object' || value === null) return false
+  const { mediaType, digest, size, annotations: notes } = value as Partial<Descriptor>
+  const areNotes = (of: object | null) =>
+    of !== null && Object.values(of).every((note) => typeof note === 'string')
+  return (
+    typeof mediaType === 'string' &&
+    typeof digest === 'string' &&
+    digestPattern.test(digest) &&
+    Number.isSafeInteger(size) &&
+    Number(size) >= 0 &&
+    (notes === undefined || (typeof notes === 'object' && areNotes(notes)))
+  )
+}
+
+/** The manifest of a snapshot from its blob. @throws SyntaxError or RangeError for anything else. */
+export function parseManifest(content: Buffer): OciManifest {
+  const found = JSON.parse(content.toString()) as Partial<OciManifest> | null
+  const isOurs = found?.mediaType === mediaTypes.manifest && found.artifactType === mediaTypes.snapshot
+  if (!isOurs || found.schemaVersion !== 2 || !isDescriptor(found.config) || !Array.isArray(found.layers))
+    throw new RangeError('not the manifest of a snapshot')
+  if (!found.layers.every(isDescriptor)) throw new RangeError('a layer is not described')
+  return found as OciManifest
+}

@@ -1,4 +1,4 @@
-import type { Descriptor, OciManifest } from './oci.ts'
+import { annotations, type Descriptor, type OciManifest } from './oci.ts'
 
 /** A snapshot as a repository lists it, without its config being read. */
 export interface ListedSnapshot {
@@ -35,4 +35,28 @@ export interface Repository {
   workDirectory(): Promise<string>
   /** Every blob that is there, needed or not; none where that cannot be told. */
   blobs(): Promise<{ digest: string; size: number }[]>
+}
+
+/** What a list of manifests says of a snapshot. */
+export function listedOf(manifest: Descriptor): ListedSnapshot {
+  const {
+    [annotations.id]: id = '',
+    [annotations.created]: createdAt = '',
+    [annotations.title]: title,
+  } = manifest.annotations ?? {}
+  return { id, createdAt, manifest, ...(title === undefined ? {} : { title }) }
+}
+
+/** What a snapshot is listed with. */
+export function annotationsOf({
+  id,
+  createdAt,
+  title,
+}: Omit<ListedSnapshot, 'manifest'>): Record<string, string> {
+  return {
+    [annotations.refName]: id,
+    [annotations.id]: id,
+    [annotations.created]: createdAt,
+    ...(title === undefined ? {} : { [annotations.title]: title }),
+  }
 }

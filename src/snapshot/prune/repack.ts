@@ -1,0 +1,130 @@
+import { DigestSet } from '../../agent/snapshot/digest-set.ts'
+import { messageOf } from '../../model/errors.ts'
+import { ChunkStore, openChunk } from '../chunk-store.ts'
+import type { Contents } from '../contents.ts'
+import { layersFor, neededPacks } from '../layers.ts'
+import { type PackList, packHeadBytes, writeIndex } from '../pack-format.ts'
+import { PackWriter } from '../pack-writer.ts'
+import { mediaTypes, type OciManifest } from '../repository/oci.ts'
+import type { ListedSnapshot } from '../repository/repository.ts'
+import type { Examined } from '../verify/examine.ts'
+import type { PackUse } from './plan.ts'
+import type { Survey, SurveyRequest } from './survey.ts'
+
+/** Snapshots as they are to be listed. */
+export type Republished = { manifest: OciManifest; snapshot: Omit<ListedSnapshot, 'manifest'> }[]
+
+const phase = 'repack'
+
+/**
+ * Copies what is needed of packs into new ones and makes new manifests for the snapshots that need them. Nothing that is there
+ * is changed, and nothing is listed: until then all of it is surplus.
+ */
+export async function repack(
+  request: SurveyRequest,
+  survey: Survey,
+  repacked: readonly PackUse[],
+): Promise<Republished> {
+  if (repacked.length === 0) return []
+  const { repository, report, seal } = request
+  report({ type: 'phase', phase, message: 'writing packs anew' })
+  const staying = survey.snapshots.flatMap(({ decision, examined, isWhole }) =>
+    decision.stays && isWhole ? [examined] : [],
+  )
+  const packs = new Map(staying.flatMap((one) => one.packs.map((pack) => [pack.digest, pack] as const)))
+  const going = new Set(repacked.map(({ digest }) => digest))
+  const directory = await repository.workDirectory()
+  const writer = new PackWriter(repository, directory, seal)
+  // Chunks that another pack has, too, need not be copied.
+  const copied = new DigestSet()
+  for (const { digest, chunks } of packs.values())
+    if (!going.has(digest)) for (const chunk of chunks) copied.add(chunk.digest)
+  try {
+    for (const digest of [...going]) {
+      const pack = packs.get(digest)
+      // One that is damaged stays as it is: a copy would hide that.
+      if (pack && !(await copyNeeded(request, survey, pack, writer, copied))) going.delete(digest)
+    }
+    await writer.end()
+  } finally {
+    await writer.discard()
+  }
+  const contents = await contentsAfter(request, staying, packs, going, writer.packs)
+  const affected = staying.filter(({ manifest }) => manifest.layers.some(({ digest }) => going.has(digest)))
+  const republished: Republished = []
+  for (const examined of affected) republished.push(await anew(request, contents, directory, examined))
+  return republished
+}
+
+/** Copies the chunks of a pack that are needed, each after a look at it. False when one is damaged. */
+async function copyNeeded(
+  { repository, report, seal, signal }: SurveyRequest,
+  { chunks }: Survey,
+  pack: PackList,
+  writer: PackWriter,
+  copied: DigestSet,
+): Promise<boolean> {
+  let offset = packHeadBytes
+  for (const chunk of pack.chunks) {
+    const at = offset
+    offset += chunk.storedLength
+    if (!chunks.has(chunk.digest) || copied.has(chunk.digest)) continue
+    signal.throwIfAborted()
+    let sealed: Buffer
+    try {
+      sealed = await repository.read(pack.digest, at, chunk.storedLength)
+      openChunk(seal, sealed, chunk, chunk.digest)
+    } catch (error) {
+      const message = `Pack ${pack.digest} is not written anew: ${messageOf(error)}`
+      report({ type: 'warning', code: 'pack-damaged', message })
+      return false
+    }
+    await writer.addSealed(chunk, sealed)
+    copied.add(chunk.digest)
+  }
+  return true
+}
+
+/** What the repository can be taken to hold once the packs that were written anew are gone. */
+async function contentsAfter(
+  { repository, seal }: SurveyRequest,
+  staying: readonly Examined[],
+  packs: ReadonlyMap<string, PackList>,
+  going: ReadonlySet<string>,
+  written: readonly PackList[],
+): Promise<Contents> {
+  const chunks = new ChunkStore(repository, seal)
+  const after: Contents['packs'] = new Map()
+  for (const { manifest } of staying) {
+    for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
+      for (const { digest } of await chunks.readIndex(index).catch(() => [])) {
+        const pack = packs.get(digest)
+        if (pack && !going.has(digest) && !after.has(digest)) after.set(digest, { pack, index })
+      }
+    }
+  }
+  if (written.length > 0) {
+    const index = await repository.add(seal.seal(writeIndex(written), 'index'), mediaTypes.chunkIndex)
+    for (const pack of written) after.set(pack.digest, { pack, index })
+  }
+  chunks.addPacks([...after.values()].map(({ pack }) => pack))
+  return { snapshots: [], chunks, packs: after }
+}
+
+/** A snapshot's manifest with the packs that it needs now. */
+async function anew(
+  { seal }: SurveyRequest,
+  contents: Contents,
+  directory: string,
+  { config, listed, manifest }: Examined,
+): Promise<Republished[number]> {
+  if (!config) throw new Error('a damaged snapshot must stay as it is')
+  const images = config.images.flatMap(({ refs = [] }) => refs)
+  const needed = await neededPacks(contents.chunks, directory, config.trees, images)
+  const layers = await layersFor(contents, seal, needed)
+  const { id, createdAt, title } = listed
+  return {
+    manifest: { ...manifest, layers },
+    snapshot: { id, createdAt, ...(title === undefined ? {} : { title }) },
+  }
+}

@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { fromFlag } from '../../cli/engine-flags.ts'
 import { describeCreated } from '../../cli/present/snapshot.ts'
-import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import { plainHttpFlag, repoFlag, useRepository } from '../../cli/repository-flags.ts'
 import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
@@ -24,6 +24,7 @@ export default class SnapshotCreate extends BaseCommand {
   static override flags = {
     from: fromFlag,
     repo: repoFlag,
+    'plain-http': plainHttpFlag,
     project: Flags.string({ summary: 'All containers of a Compose project.', helpValue: 'PROJECT' }),
     standstill: Flags.option({
       options: ['pause', 'stop'] as const,
@@ -63,7 +64,7 @@ export default class SnapshotCreate extends BaseCommand {
     const result = await this.interruptible(
       () =>
         useRepository(
-          { flags, purpose: 'snapshot create', create: true, report: this.report },
+          { flags, purpose: 'snapshot create', create: true, report: this.report, signal: this.interrupted },
           ({ repository, seal }) =>
             createSnapshot({
               engine,

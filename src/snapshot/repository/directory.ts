@@ -4,15 +4,16 @@ import { join } from 'node:path'
 import { RefusedError } from '../../model/errors.ts'
 import { readJson, syncDirectory, writeFileAtomically } from '../../platform/files.ts'
 import { damaged, missing } from './failures.ts'
+import { layoutEntry, listedIn, ownManifest } from './manifest.ts'
 import { withMutex } from './mutex.ts'
 import { annotations, type Descriptor, hexOf, mediaTypes, type OciManifest } from './oci.ts'
-import type { ListedSnapshot, Repository } from './repository.ts'
+import { receive } from './receive.ts'
+import type { BlobSource, ListedSnapshot, Repository, TransferOptions } from './repository.ts'
+import { workDirectory } from './work-directory.ts'
 
 const ownFiles = new Set(['oci-layout', 'index.json', 'blobs', 'wherry'])
 const layoutVersion = '1.0.0'
 const privateDirectory = 0o700
-/** A temporary file so old belongs to no run that is still at it. */
-const abandonedMs = 24 * 3600 * 1000
 
 interface LayoutIndex {
   schemaVersion: 2
@@ -86,27 +87,30 @@ export class DirectoryRepository implements Repository {
 
   async list(): Promise<ListedSnapshot[]> {
     const { manifests } = await this.#readIndex()
-    return manifests
-      .filter(({ artifactType }) => artifactType === mediaTypes.snapshot)
-      .map((manifest): ListedSnapshot => {
-        const {
-          [annotations.id]: id = '',
-          [annotations.created]: createdAt = '',
-          [annotations.title]: title,
-        } = manifest.annotations ?? {}
-        return { id, createdAt, manifest, ...(title === undefined ? {} : { title }) }
-      })
-      .toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    const found = new Map<string, ListedSnapshot>()
+    for (const manifest of manifests) {
+      const listed = await listedIn(manifest, (digest) => this.read(digest))
+      // Whoever copies with another program may give it a name of its own beside its id.
+      if (listed) found.set(listed.id, listed)
+    }
+    return [...found.values()].toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
   }
 
-  async readManifest({ id, manifest }: ListedSnapshot): Promise<OciManifest> {
+  async holds(id: string): Promise<{ manifest: string; config: string } | undefined> {
+    const listed = (await this.list()).find((snapshot) => snapshot.id === id)
+    return (
+      listed && { manifest: listed.manifest.digest, config: (await this.readManifest(listed)).config.digest }
+    )
+  }
+
+  async readManifest(snapshot: ListedSnapshot): Promise<OciManifest> {
+    return ownManifest(await this.readManifestContent(snapshot), this.name, snapshot.id)
+  }
+
+  async readManifestContent({ id, manifest }: ListedSnapshot): Promise<Buffer> {
     const content = await this.read(manifest.digest)
     if (digestOf(content) !== manifest.digest) throw damaged(this.name, `The manifest of snapshot ${id}`)
-    try {
-      return JSON.parse(content.toString()) as OciManifest
-    } catch (error) {
-      throw damaged(this.name, `The manifest of snapshot ${id}`, error)
-    }
+    return content
   }
 
   async has({ digest, size }: Descriptor): Promise<boolean> {
@@ -149,21 +153,17 @@ export class DirectoryRepository implements Repository {
     return blob
   }
 
-  async publish(
-    manifest: OciManifest,
-    { id, createdAt, title }: Omit<ListedSnapshot, 'manifest'>,
-  ): Promise<ListedSnapshot> {
-    const blob = await this.add(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest)
-    const listed: Descriptor = {
-      ...blob,
-      artifactType: mediaTypes.snapshot,
-      annotations: {
-        [annotations.refName]: id,
-        [annotations.id]: id,
-        [annotations.created]: createdAt,
-        ...(title === undefined ? {} : { [annotations.title]: title }),
-      },
-    }
+  async addFrom(blob: Descriptor, source: BlobSource, options: TransferOptions): Promise<void> {
+    await this.addFile(await receive(await this.workDirectory(), blob, source, options), blob)
+  }
+
+  publish(manifest: OciManifest, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
+    return this.publishCopy(Buffer.from(JSON.stringify(manifest)), snapshot)
+  }
+
+  async publishCopy(content: Buffer, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
+    const { id, createdAt, title } = snapshot
+    const listed = layoutEntry(await this.add(content, mediaTypes.manifest), snapshot)
     await this.#change((manifests) => [
       ...manifests.filter((other) => other.annotations?.[annotations.id] !== id),
       listed,
@@ -176,14 +176,8 @@ export class DirectoryRepository implements Repository {
     await this.#change((manifests) => manifests.filter(({ digest }) => !digests.has(digest)))
   }
 
-  async workDirectory(): Promise<string> {
-    const path = join(this.#path, 'wherry', 'incoming')
-    for (const name of await readdir(path)) {
-      const found = await stat(join(path, name)).catch(() => undefined)
-      if (found && Date.now() - found.mtimeMs > abandonedMs)
-        await rm(join(path, name), { recursive: true, force: true })
-    }
-    return path
+  workDirectory(): Promise<string> {
+    return workDirectory(join(this.#path, 'wherry'))
   }
 
   async blobs(): Promise<{ digest: string; size: number }[]> {

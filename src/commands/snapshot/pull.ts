@@ -1,0 +1,41 @@
+import { Args } from '@oclif/core'
+import { BaseCommand } from '../../cli/base.ts'
+import { describeCopied } from '../../cli/present/snapshot-copy.ts'
+import { openRegistry, plainHttpFlag, repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import type { CopyResult } from '../../snapshot/copy.ts'
+import { pullSnapshot } from '../../snapshot/pull.ts'
+
+export default class SnapshotPull extends BaseCommand {
+  static override summary = 'Copy a snapshot from a registry.'
+  static override description =
+    'Only what is not there is fetched, and an interrupted pull goes on where it was. Everything is compared with its digest ' +
+    'before it is in the repository.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> registry.example.com/backup/shop:4f2a9c01d3e8',
+    '<%= config.bin %> <%= command.id %> registry.example.com/backup/shop:before-upgrade --repo /backup/shop',
+  ]
+  static override args = {
+    snapshot: Args.string({
+      description: 'HOST[:PORT]/NAME:TAG, where an id is a tag as well.',
+      required: true,
+    }),
+  }
+  static override flags = { repo: repoFlag, 'plain-http': plainHttpFlag }
+
+  async run(): Promise<CopyResult> {
+    const { args, flags } = await this.parse(SnapshotPull)
+    const { repository: from, ...reference } = openRegistry(args.snapshot, flags, this.interrupted)
+    const { interrupted: signal, report } = this
+    const result = await this.interruptible(
+      () =>
+        useRepository(
+          { flags, purpose: 'snapshot pull', create: true, report, signal },
+          ({ repository: to }) => pullSnapshot({ from, ...reference, to, report, signal }),
+        ),
+      { whatFollows: () => 'stopping; what is here already is not fetched again.' },
+    )
+    this.endProgress()
+    this.log(describeCopied(result, this.colours))
+    return result
+  }
+}

@@ -88,7 +88,7 @@ export async function exportSnapshot(
   const archive = pack()
   const copied = copySnapshot({ ...request, to: new ArchiveWriter(archive), atOnce: 1, phase: 'export' })
   copied.catch((error) => archive.destroy(error))
-  const written = pipeline(archive as unknown as NodeJS.ReadableStream, request.output, { end: false })
+  const written = writeTo(request.output, archive)
   const [copy, write] = await Promise.allSettled([copied, written])
   if (copy.status === 'rejected' && write.status === 'rejected' && isClosed(write.reason)) {
     throw new WherryError('output-closed', exitCodes.unexpected, 'Nobody reads the archive any more.', {
@@ -101,6 +101,14 @@ export async function exportSnapshot(
   }
   if (write.status === 'rejected') throw write.reason
   return copy.value
+}
+
+async function writeTo(output: NodeJS.WritableStream, archive: Pack): Promise<void> {
+  // As another kind of stream: one of tar-stream ends its output when it ends.
+  await pipeline(Readable.from(archive as AsyncIterable<Buffer>), output, { end: false })
+  await new Promise<void>((resolve, reject) => {
+    output.write('', (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 function isClosed(error: unknown): boolean {

@@ -78,9 +78,7 @@ export class RegistryClient {
         await this.pause(attempt, headers['retry-after'])
       } catch (error) {
         if (this.#options.signal?.aborted) throw interrupted()
-        // One that was there a moment ago may be starting again.
-        const mayPass = isPassing(error) || (this.#hasAnswered && codeIs(error, 'ECONNREFUSED'))
-        if (isLast || !mayPass) throw unreachable(this.place, error)
+        if (isLast || !isPassing(error, this.#hasAnswered)) throw unreachable(this.place, error)
         await this.pause(attempt)
       }
     }
@@ -132,7 +130,8 @@ export class RegistryClient {
   }
 
   #question(request: RegistryRequest, url: URL): Question {
-    const { access, body, headers, maxBytes = maxDocumentBytes, method, span, takesLong } = request
+    const { access, body, headers, isRepeatable = true, maxBytes = maxDocumentBytes } = request
+    const { method, span, takesLong } = request
     const login = url.host === this.#base.host ? this.#logins.headerFor(access) : undefined
     const range = span ? `bytes=${span.offset}-${span.offset + span.length - 1}` : undefined
     return {
@@ -148,7 +147,8 @@ export class RegistryClient {
       ...(span ? { span } : {}),
       silenceMs: takesLong ? longSilenceMs : silenceMs,
       maxBytes,
-      signal: this.#options.signal,
+      // Whoever stops in the middle of a piece may have to send all of the blob again: some registries forget it then.
+      signal: isRepeatable ? this.#options.signal : undefined,
     }
   }
 
@@ -163,8 +163,4 @@ export class RegistryClient {
     }
     return new URL(path, this.#base)
   }
-}
-
-function codeIs(error: unknown, code: string): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === code
 }

@@ -9,19 +9,21 @@ export interface Place {
   name: string
 }
 
-/** Failures that may be over a moment later. */
-const passing = new Set([
-  ...['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_SOCKET_CLOSED'],
-  'HPE_INVALID_EOF_STATE',
-])
+/** Failures of one connection: another may do better. */
+const ofOneConnection = new Set(['ECONNRESET', 'EPIPE', 'ERR_SOCKET_CLOSED', 'HPE_INVALID_EOF_STATE'])
+/** Failures that may be over a moment later, where a registry was there a moment ago. */
+const ofAWhile = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 export function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '')
 }
 
-/** Whether a connection failed in a way that another may not. */
-export function isPassing(error: unknown): boolean {
-  return passing.has(codeOf(error)) || messageOf(error) === 'socket hang up'
+/** Whether another attempt may do better. */
+export function isPassing(error: unknown, hasAnswered: boolean): boolean {
+  const code = codeOf(error)
+  return (
+    ofOneConnection.has(code) || messageOf(error) === 'socket hang up' || (hasAnswered && ofAWhile.has(code))
+  )
 }
 
 /** Whether whoever listens there speaks no TLS. */

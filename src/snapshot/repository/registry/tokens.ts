@@ -118,7 +118,7 @@ export class Logins {
       return await exchange(this.#connections, { ...common, method: 'GET', url, headers })
     } catch (error) {
       // Whoever asked tries again then.
-      if (isPassing(error)) throw error
+      if (isPassing(error, true)) throw error
       throw unreachable({ ...this.#place, host: realm.host }, error)
     }
   }

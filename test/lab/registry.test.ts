@@ -1,6 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  statfs,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +28,12 @@ import { type Ended, program, wherry } from './harness/wherry.ts'
 type Asserts = Pick<typeof t, 'ok'>
 
 const mebibyte = 1 << 20
-const base = await mkdtemp(join(tmpdir(), 'wherry-registry-'))
+/** In memory where there is room: what is tested does not depend on how long this machine's disk takes. */
+const roomy = await statfs('/dev/shm').then(
+  ({ bavail, bsize }) => bavail * bsize > 4096 * mebibyte,
+  () => false,
+)
+const base = await mkdtemp(join(roomy ? '/dev/shm' : tmpdir(), 'wherry-registry-'))
 const at = (...names: string[]) => join(base, ...names)
 for (const name of ['XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'DOCKER_CONFIG']) process.env[name] = at(name)
 const certificates = await makeCertificates(at('certificates'))
@@ -119,6 +135,26 @@ t.test('a tag that names another snapshot stays, unless it is taken away by forc
     exitCode: 3,
     json: { error: { code: 'tag-is-an-id' } },
   })
+})
+
+t.test('whoever loses a tag to somebody quicker is told, and has lost nothing', async (t) => {
+  const to = `${watched.host}/raced/shop`
+  t.match(await push(id, to), { exitCode: 0 })
+  const theirs = await directory.readManifestContent(small)
+  watched.instead = ({ method, url }, response) => {
+    const isLate = watched.seen.some(
+      (seen) => seen.method === 'PUT' && seen.path.endsWith('/manifests/nightly'),
+    )
+    if (method !== 'GET' || !url?.endsWith('/manifests/nightly') || !isLate) return false
+    response.end(theirs)
+    return true
+  }
+  t.match(await push(id, `${to}:nightly`), {
+    exitCode: 6,
+    json: { error: { code: 'tag-lost', message: new RegExp(`it is snapshot ${small.id} of other`) } },
+  })
+  watched.instead = undefined
+  t.match((await pull(`${to}:${id}`, at('raced'))).json, { id })
 })
 
 t.test('logins are where Docker keeps them: in a helper, for a token service as well', async (t) => {

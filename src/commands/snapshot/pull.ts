@@ -2,8 +2,8 @@ import { Args } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { describeCopied } from '../../cli/present/snapshot-copy.ts'
 import { openRegistry, plainHttpFlag, repoFlag, useRepository } from '../../cli/repository-flags.ts'
-import type { CopyResult } from '../../snapshot/copy.ts'
-import { pullSnapshot } from '../../snapshot/pull.ts'
+import { type CopyResult, copySnapshot } from '../../snapshot/copy.ts'
+import { snapshotAt } from '../../snapshot/pull.ts'
 
 export default class SnapshotPull extends BaseCommand {
   static override summary = 'Copy a snapshot from a registry.'
@@ -27,11 +27,13 @@ export default class SnapshotPull extends BaseCommand {
     const { repository: from, ...reference } = openRegistry(args.snapshot, flags, this.interrupted)
     const { interrupted: signal, report } = this
     const result = await this.interruptible(
-      () =>
-        useRepository(
+      async () => {
+        const snapshot = await snapshotAt(from, reference)
+        return useRepository(
           { flags, purpose: 'snapshot pull', create: true, report, signal },
-          ({ repository: to }) => pullSnapshot({ from, ...reference, to, report, signal }),
-        ),
+          ({ repository: to }) => copySnapshot({ from, to, snapshot, phase: 'pull', report, signal }),
+        )
+      },
       { whatFollows: () => 'stopping; what is here already is not fetched again.' },
     )
     this.endProgress()

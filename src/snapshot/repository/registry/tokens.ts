@@ -18,7 +18,7 @@ const silenceMs = 30_000
 export function parseChallenge(header: string): Challenge | undefined {
   const found: Challenge[] = []
   for (const [, scheme = '', rest = ''] of header.matchAll(
-    /(?:^|,\s*)(basic|bearer)\s+((?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,"]+)\s*,?\s*)*)/gi,
+    /(?<![\w="-])(basic|bearer)\s+((?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,"]+)\s*,?\s*)*)/gi,
   )) {
     const parameters: Record<string, string> = {}
     for (const [, name = '', quoted, plain] of rest.matchAll(

@@ -3,7 +3,8 @@ import { BaseCommand } from '../cli/base.ts'
 import { keyFlags } from '../cli/key-flags.ts'
 import { parsePortMappings } from '../cli/port-mapping.ts'
 import { describeRestored, describeRestoredVolume } from '../cli/present/snapshot.ts'
-import { repoFlag, withSnapshot } from '../cli/repository-flags.ts'
+import { plainHttpFlag, repoFlag } from '../cli/repository-flags.ts'
+import { withSnapshot } from '../cli/use-repository.ts'
 import { givenVariables, parseMapping } from '../cli/values.ts'
 import { connectEngine } from '../engine/connect.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -25,7 +26,8 @@ export default class Restore extends BaseCommand {
   ]
   static override args = {
     snapshot: Args.string({
-      description: 'Its id or the beginning of one, "latest", or the name of a container: the newest of it.',
+      description:
+        'Its id or the beginning of one, "latest", the name of a container for the newest of it, or HOST/NAME:TAG in a registry.',
       required: true,
     }),
   }
@@ -37,6 +39,7 @@ export default class Restore extends BaseCommand {
     }),
     repo: repoFlag,
     ...keyFlags,
+    'plain-http': plainHttpFlag,
     container: Flags.string({
       multiple: true,
       default: [],
@@ -130,7 +133,7 @@ export default class Restore extends BaseCommand {
     const { report, interrupted: signal } = this
     const result = await this.interruptible(
       () =>
-        withSnapshot({ flags, word, purpose: 'restore', report }, (opened) =>
+        withSnapshot({ flags, word, purpose: 'restore', report, signal }, (opened) =>
           restoreSnapshot({ ...opened, target, options, report, signal, onBegin }),
         ),
       { migration: () => journal },
@@ -151,7 +154,7 @@ export default class Restore extends BaseCommand {
     const { report, interrupted: signal } = this
     const wanted = { volume, path: path.join(':'), into, overwrite, dataPath }
     const result = await this.interruptible(() =>
-      withSnapshot({ flags, word, purpose: 'restore', report }, (opened) =>
+      withSnapshot({ flags, word, purpose: 'restore', report, signal }, (opened) =>
         restoreVolume({ ...opened, ...wanted, target, report, signal }),
       ),
     )

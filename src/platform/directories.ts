@@ -11,7 +11,7 @@ export function stateDirectory(): string {
   return join(XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'wherry')
 }
 
-/** For files that can be made anew, as the XDG base directory specification has it. */
+/** Where wherry keeps what it can make again: files under way, uploads that may go on. XDG_CACHE_HOME, as the same specification has it. */
 export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'wherry')
 }

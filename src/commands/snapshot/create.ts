@@ -3,7 +3,8 @@ import { BaseCommand } from '../../cli/base.ts'
 import { fromFlag } from '../../cli/engine-flags.ts'
 import { encryptFlags, keyFlags, keyHolders } from '../../cli/key-flags.ts'
 import { describeCreated } from '../../cli/present/snapshot.ts'
-import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import { plainHttpFlag, repoFlag } from '../../cli/repository-flags.ts'
+import { useRepository } from '../../cli/use-repository.ts'
 import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
@@ -28,6 +29,7 @@ export default class SnapshotCreate extends BaseCommand {
     repo: repoFlag,
     ...encryptFlags,
     ...keyFlags,
+    'plain-http': plainHttpFlag,
     project: Flags.string({ summary: 'All containers of a Compose project.', helpValue: 'PROJECT' }),
     standstill: Flags.option({
       options: ['pause', 'stop'] as const,
@@ -86,7 +88,7 @@ export default class SnapshotCreate extends BaseCommand {
     const result = await this.interruptible(
       () =>
         useRepository(
-          { flags, purpose: 'snapshot create', create: true, report: this.report },
+          { flags, purpose: 'snapshot create', create: true, report: this.report, signal: this.interrupted },
           async ({ repository, keyring }) =>
             createSnapshot({
               engine,

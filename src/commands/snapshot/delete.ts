@@ -1,8 +1,9 @@
 import { BaseCommand } from '../../cli/base.ts'
 import { keyFlags } from '../../cli/key-flags.ts'
 import { askToDelete } from '../../cli/present/snapshot-prune.ts'
-import { repoFlag, useRepository, yesFlag } from '../../cli/repository-flags.ts'
+import { repoFlag, yesFlag } from '../../cli/repository-flags.ts'
 import { snapshotsArg } from '../../cli/snapshot-args.ts'
+import { useRepository } from '../../cli/use-repository.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { findSnapshots } from '../../snapshot/browse/find.ts'
 

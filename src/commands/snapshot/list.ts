@@ -2,7 +2,8 @@ import { Args } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { keyFlags } from '../../cli/key-flags.ts'
 import { describeSnapshots } from '../../cli/present/snapshots.ts'
-import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import { repoFlag } from '../../cli/repository-flags.ts'
+import { useRepository } from '../../cli/use-repository.ts'
 import { type SnapshotSummary, summaries } from '../../snapshot/browse/summary.ts'
 
 export default class SnapshotList extends BaseCommand {

@@ -2,7 +2,8 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { keyFlags } from '../../cli/key-flags.ts'
 import { describePlan, describePruned } from '../../cli/present/snapshot-prune.ts'
-import { repoFlag, useRepository, yesFlag } from '../../cli/repository-flags.ts'
+import { repoFlag, yesFlag } from '../../cli/repository-flags.ts'
+import { useDirectory } from '../../cli/use-repository.ts'
 import { isEmpty, type Pruned, type PrunePlan, planPrune, prune } from '../../snapshot/prune/prune.ts'
 
 const keep = (what: string) =>
@@ -50,7 +51,7 @@ export default class SnapshotPrune extends BaseCommand {
     const lock = dryRun ? ('shared' as const) : ('exclusive' as const)
     return this.interruptible(
       () =>
-        useRepository({ flags, purpose: 'snapshot prune', lock, report: this.report }, async (opened) => {
+        useDirectory({ flags, purpose: 'snapshot prune', lock, report: this.report }, async (opened) => {
           const request = { ...opened, policy, report: this.report, signal: this.interrupted }
           const plan = await planPrune(request)
           this.endProgress()

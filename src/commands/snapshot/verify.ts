@@ -3,8 +3,9 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { keyFlags } from '../../cli/key-flags.ts'
 import { describeVerified, notVerified } from '../../cli/present/snapshot-verify.ts'
-import { repoFlag, useRepository } from '../../cli/repository-flags.ts'
+import { repoFlag } from '../../cli/repository-flags.ts'
 import { snapshotsArg } from '../../cli/snapshot-args.ts'
+import { useDirectory } from '../../cli/use-repository.ts'
 import { parsePercent } from '../../cli/values.ts'
 import { type VerifyResult, verify } from '../../snapshot/verify/verify.ts'
 
@@ -45,7 +46,7 @@ export default class SnapshotVerify extends BaseCommand {
     const seed = flags.seed ?? randomBytes(4).toString('hex')
     const result = await this.interruptible(
       () =>
-        useRepository(
+        useDirectory(
           { flags, purpose: 'snapshot verify', evenDamaged: true, report: this.report },
           ({ repository, seal }) =>
             verify({

@@ -6,12 +6,19 @@ import { syncDirectory, writeFileAtomically } from '../../platform/files.ts'
 import { damaged, missing, noRepository, notARepository } from './failures.ts'
 import { halfWritten } from './half-written.ts'
 import { Layout, type LayoutState } from './layout.ts'
-import { annotations, type Descriptor, hexOf, mediaTypes, type OciManifest, parseManifest } from './oci.ts'
-import { annotationsOf, type ListedSnapshot, listedOf, type Repository } from './repository.ts'
+import { layoutEntry, listedIn, ownManifest } from './manifest.ts'
+import { annotations, type Descriptor, hexOf, mediaTypes, type OciManifest } from './oci.ts'
+import { receive } from './receive.ts'
+import {
+  type BlobSource,
+  type ListedSnapshot,
+  listedOf,
+  type Repository,
+  type TransferOptions,
+} from './repository.ts'
+import { workDirectory } from './work-directory.ts'
 
 const privateDirectory = 0o700
-/** A temporary file so old belongs to no run that is still at it. */
-const abandonedMs = 24 * 3600 * 1000
 
 /** A repository in a directory: an OCI image layout, readable by its owner alone. */
 export class DirectoryRepository implements Repository {
@@ -64,20 +71,30 @@ export class DirectoryRepository implements Repository {
   }
 
   async list(): Promise<ListedSnapshot[]> {
-    return (await this.layout.read())
-      .filter(({ artifactType }) => artifactType === mediaTypes.snapshot)
-      .map(listedOf)
-      .toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    const found = new Map<string, ListedSnapshot>()
+    for (const manifest of await this.layout.read()) {
+      const listed = await listedIn(manifest, (digest) => this.read(digest))
+      // Whoever copies with another program may give it a name of its own beside its id.
+      if (listed) found.set(listed.id, listed)
+    }
+    return [...found.values()].toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
   }
 
-  async readManifest({ id, manifest }: ListedSnapshot): Promise<OciManifest> {
+  async holds(id: string): Promise<{ manifest: string; config: string } | undefined> {
+    const listed = (await this.list()).find((snapshot) => snapshot.id === id)
+    return (
+      listed && { manifest: listed.manifest.digest, config: (await this.readManifest(listed)).config.digest }
+    )
+  }
+
+  async readManifest(snapshot: ListedSnapshot): Promise<OciManifest> {
+    return ownManifest(await this.readManifestContent(snapshot), this.name, snapshot.id)
+  }
+
+  async readManifestContent({ id, manifest }: ListedSnapshot): Promise<Buffer> {
     const content = await this.read(manifest.digest)
     if (digestOf(content) !== manifest.digest) throw damaged(this.name, `The manifest of snapshot ${id}`)
-    try {
-      return parseManifest(content)
-    } catch (error) {
-      throw damaged(this.name, `The manifest of snapshot ${id}`, error)
-    }
+    return content
   }
 
   async has({ digest, size }: Descriptor): Promise<boolean> {
@@ -124,8 +141,16 @@ export class DirectoryRepository implements Repository {
     return blob
   }
 
-  async publish(manifest: OciManifest, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
-    const [listed] = await this.relist([], [{ manifest, snapshot }])
+  async addFrom(blob: Descriptor, source: BlobSource, options: TransferOptions): Promise<void> {
+    await this.addFile(await receive(await this.workDirectory(), blob, source, options), blob)
+  }
+
+  publish(manifest: OciManifest, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
+    return this.publishCopy(Buffer.from(JSON.stringify(manifest)), snapshot)
+  }
+
+  async publishCopy(content: Buffer, snapshot: Omit<ListedSnapshot, 'manifest'>): Promise<ListedSnapshot> {
+    const [listed] = await this.#relist([], [{ content, snapshot }])
     if (!listed) throw new Error('nothing was listed')
     return listed
   }
@@ -135,31 +160,34 @@ export class DirectoryRepository implements Repository {
   }
 
   /** Takes snapshots off the list and puts others on it, in place of those of the same id, all at one instant. */
-  async relist(
+  relist(
     gone: readonly ListedSnapshot[],
     anew: readonly { manifest: OciManifest; snapshot: Omit<ListedSnapshot, 'manifest'> }[],
   ): Promise<ListedSnapshot[]> {
+    const contents = anew.map(({ manifest, snapshot }) => ({
+      content: Buffer.from(JSON.stringify(manifest)),
+      snapshot,
+    }))
+    return this.#relist(gone, contents)
+  }
+
+  async #relist(
+    gone: readonly ListedSnapshot[],
+    anew: readonly { content: Buffer; snapshot: Omit<ListedSnapshot, 'manifest'> }[],
+  ): Promise<ListedSnapshot[]> {
     const listed: Descriptor[] = []
-    for (const { manifest, snapshot } of anew) {
-      const blob = await this.add(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest)
-      listed.push({ ...blob, artifactType: mediaTypes.snapshot, annotations: annotationsOf(snapshot) })
-    }
+    for (const { content, snapshot } of anew)
+      listed.push(layoutEntry(await this.add(content, mediaTypes.manifest), snapshot))
     const digests = new Set(gone.map(({ manifest }) => manifest.digest))
     const ids = new Set(anew.map(({ snapshot }) => snapshot.id))
-    const goes = ({ artifactType, digest, annotations: of }: Descriptor) =>
-      artifactType === mediaTypes.snapshot && (digests.has(digest) || ids.has(of?.[annotations.id] ?? ''))
+    const goes = ({ digest, annotations: of }: Descriptor) =>
+      digests.has(digest) || ids.has(of?.[annotations.id] ?? '')
     await this.layout.change((entries) => [...entries.filter((entry) => !goes(entry)), ...listed])
     return listed.map(listedOf)
   }
 
-  async workDirectory(): Promise<string> {
-    const path = join(this.#path, 'wherry', 'incoming')
-    for (const name of await readdir(path)) {
-      const found = await stat(join(path, name)).catch(() => undefined)
-      if (found && Date.now() - found.mtimeMs > abandonedMs)
-        await rm(join(path, name), { recursive: true, force: true })
-    }
-    return path
+  workDirectory(): Promise<string> {
+    return workDirectory(join(this.#path, 'wherry'))
   }
 
   async blobs(): Promise<{ digest: string; size: number }[]> {

@@ -98,6 +98,22 @@ function unique(path: string): string {
   return `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
 }
 
+/**
+ * Takes a lock if nobody has it, without waiting. It is not taken back from whoever holds it.
+ * @returns what ends it; undefined while somebody else has it.
+ */
+export async function claim(path: string, purpose: string): Promise<(() => Promise<void>) | undefined> {
+  for (let attempt = 0; !(await writeLock(path, holder(purpose))); attempt++) {
+    if (attempt > 2 || (await isHeld(path))) return undefined
+    await breakAbandoned(path)
+  }
+  const stop = keepTouching(path)
+  return async () => {
+    stop()
+    await rm(path, { force: true })
+  }
+}
+
 /** Does something short while nobody else does, on this machine or another that shares the directory. */
 export async function withMutex<T>(path: string, action: () => Promise<T>): Promise<T> {
   const until = performance.now() + patienceMs

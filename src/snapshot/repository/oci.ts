@@ -64,8 +64,12 @@ export function isDescriptor(value: unknown): value is Descriptor {
 /** The manifest of a snapshot from its blob. @throws SyntaxError or RangeError for anything else. */
 export function parseManifest(content: Buffer): OciManifest {
   const found = JSON.parse(content.toString()) as Partial<OciManifest> | null
-  const isOurs = found?.mediaType === mediaTypes.manifest && found.artifactType === mediaTypes.snapshot
-  if (!isOurs || found.schemaVersion !== 2 || !isDescriptor(found.config) || !Array.isArray(found.layers))
+  if (
+    found?.artifactType !== mediaTypes.snapshot ||
+    found.schemaVersion !== 2 ||
+    !isDescriptor(found.config) ||
+    !Array.isArray(found.layers)
+  )
     throw new RangeError('not the manifest of a snapshot')
   if (!found.layers.every(isDescriptor)) throw new RangeError('a layer is not described')
   return found as OciManifest

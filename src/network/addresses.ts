@@ -48,6 +48,11 @@ export function cannotChoose(error: unknown): boolean {
   return /user configured subnet|invalid endpoint settings/i.test(messageOf(error))
 }
 
+/** Whether an engine said without a doubt that an address is somebody's. */
+export function isTaken(error: unknown): boolean {
+  return /address already in use/i.test(messageOf(error))
+}
+
 /**
  * An engine can be brought to give out an address: it lets somebody choose one, or has few enough to give out before it when
  * `taken` are taken too. Fine where the network is yet to be made. @throws RefusedError `address-out-of-reach`

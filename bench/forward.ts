@@ -46,11 +46,9 @@ async function compare(
   target: string,
   measure: (host: string) => Promise<number>,
 ): Promise<Traffic> {
-  const { yardstick, measured, ratio } = await inTurns(
-    () => measure(target),
-    () => measure(source),
-  )
-  return { traffic, unit, direct: yardstick, forwarded: measured, ratio }
+  const hosts = { direct: target, forwarded: source }
+  const { direct, forwarded } = await inTurns('direct', ['forwarded'], (way) => measure(hosts[way]))
+  return { traffic, unit, direct: direct.median, forwarded: forwarded.median, ratio: forwarded.ratio }
 }
 
 /** Megabytes a second that arrive. */

@@ -1,25 +1,33 @@
-/** Two ways of doing the same, each with the median of what it achieved. */
+/** One of several ways of doing the same, with the median of what it achieved. */
 export interface Compared {
-  yardstick: number
-  measured: number
-  /** The median of the rounds' own ratios: what else the machine does then counts on both sides. */
+  median: number
+  /** The median of the rounds' own ratios to the yardstick: what else the machine does then counts on both sides. */
   ratio: number
 }
 
 const rounds = 5
 
-/** Measures both ways, taking turns. */
-export async function inTurns(
-  yardstick: () => Promise<number>,
-  measured: () => Promise<number>,
-): Promise<Compared> {
-  const pairs: [number, number][] = []
-  for (let round = 0; round < rounds; round++) pairs.push([await yardstick(), await measured()])
-  return {
-    yardstick: median(pairs.map(([one]) => one)),
-    measured: median(pairs.map(([, other]) => other)),
-    ratio: median(pairs.map(([one, other]) => other / one)),
+/** Measures a yardstick and other ways of doing the same, taking turns. */
+export async function inTurns<Way extends string>(
+  yardstick: Way,
+  others: readonly Way[],
+  measure: (way: Way) => Promise<number>,
+): Promise<Record<Way, Compared>> {
+  const ways = [yardstick, ...others]
+  const all: number[][] = []
+  for (let round = 0; round < rounds; round++) {
+    const figures: number[] = []
+    for (const way of ways) figures.push(await measure(way))
+    all.push(figures)
   }
+  const compared = ways.map((way, index): [Way, Compared] => [
+    way,
+    {
+      median: median(all.map((figures) => figures[index] ?? 0)),
+      ratio: median(all.map((figures) => (figures[index] ?? 0) / (figures[0] ?? 0))),
+    },
+  ])
+  return Object.fromEntries(compared) as Record<Way, Compared>
 }
 
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0

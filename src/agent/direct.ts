@@ -1,5 +1,6 @@
 import type { AddressInfo, SocketConstructorOpts } from 'node:net'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
+import { bestOf } from './best-of.ts'
 import { Channel } from './channel.ts'
 import { AgentError } from './errors.ts'
 import { broken, FrameStream } from './frames.ts'
@@ -100,7 +101,10 @@ export interface FailedAttempt {
   reason: string
 }
 
-/** Connects to whichever address answers first. Throws `link-not-possible` with the reason for each address. */
+/**
+ * Connects to the first in the list of those addresses that answer. All are tried at once; when one has answered, those before it
+ * are given a moment more. Throws `link-not-possible` with the reason for each address.
+ */
 export async function dial(
   secret: DirectSecret,
   addresses: readonly string[],
@@ -114,11 +118,10 @@ export async function dial(
       return { address, socket: await connectOnce(secret, address, port, timeoutMilliseconds, sockets) }
     } catch (error) {
       failed.push({ address, reason: error instanceof Error ? error.message : String(error) })
-      throw error
+      return undefined
     }
   })
-  // Why each attempt failed is in `failed`.
-  const winner = await Promise.any(attempts).catch(() => undefined)
+  const winner = await bestOf(attempts)
   for (const socket of sockets) if (socket !== winner?.socket) socket.destroy()
   if (!winner) {
     const reasons = failed.map(({ address, reason }) => `${address} (${reason})`).join(', ')

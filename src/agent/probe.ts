@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
-import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
+import { availableParallelism, release, totalmem } from 'node:os'
 import { fileSystemName } from './file-system.ts'
+import { hostAddresses } from './host-addresses.ts'
 import { inside, resolveHostPath } from './host-path.ts'
 import { interfaceNames } from './network/interfaces.ts'
 import { type ListeningPort, parsePorts, parseRoutes, type Route } from './probe-network.ts'
@@ -48,7 +49,10 @@ export interface Probe {
   paths: PathFacts[]
   /** True also for what is built into the kernel or could be loaded; undefined when it cannot be told. */
   modules: Record<string, boolean | undefined>
+  /** The best to be reached at first. */
   addresses: string[]
+  /** Those of them that are on a VPN's interface. */
+  vpnAddresses: string[]
   /** Names of the network interfaces, the loopback one left out. */
   interfaces: string[]
   ports?: ListeningPort[]
@@ -58,6 +62,7 @@ export interface Probe {
 /** Looks at the host. Never throws for a thing that is missing. */
 export function probe(params: ProbeParams): Probe {
   const { root = '' } = params
+  const { all, vpn } = hostAddresses()
   return {
     kernel: release(),
     cpus: availableParallelism(),
@@ -67,10 +72,8 @@ export function probe(params: ProbeParams): Probe {
     modules: Object.fromEntries(
       ['vxlan', ...(params.modules ?? [])].map((name) => [name, hasModule(root, name)]),
     ),
-    addresses: Object.values(networkInterfaces())
-      .flatMap((list) => list ?? [])
-      .filter(({ internal, scopeid }) => !internal && !scopeid)
-      .map(({ address }) => address),
+    addresses: all,
+    vpnAddresses: vpn,
     interfaces: interfaceNames(),
     ...(params.networkNamespacePorts
       ? { ports: parsePorts(readProc), routes: parseRoutes(readProc('route')) }

@@ -14,6 +14,7 @@ import { defaultPort } from '../network/stretch.ts'
 import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { assertNotLocked } from './locking.ts'
+import { assertAddresses } from './out-of-reach.ts'
 import { planMigration } from './plan.ts'
 import { remoteHost, sourceMount } from './steps/agents.ts'
 
@@ -47,6 +48,7 @@ export async function preflight(context: Preflight): Promise<Plan> {
     const seen = await lookWithAgents(context, facts, first.plan, brought)
     const { plan, refusals } = planMigration(id, createdAt, { ...facts, ...seen }, options)
     refuse(refusals)
+    await assertAddresses(source, target, plan, await agentImageReference())
     if (context.keepImages) brought.length = 0
     return plan
   } finally {

@@ -2,7 +2,7 @@ import { addressesBelow } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
 import type { NetworkDocument } from '../model/documents.ts'
-import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import { roleLabel } from '../model/plan.ts'
 
 /**
@@ -48,6 +48,39 @@ export function cannotChoose(error: unknown): boolean {
   return /user configured subnet|invalid endpoint settings/i.test(messageOf(error))
 }
 
+/** Whether an engine said without a doubt that an address is somebody's. */
+export function isTaken(error: unknown): boolean {
+  return /address already in use/i.test(messageOf(error))
+}
+
+/**
+ * An engine can be brought to give out an address: it lets somebody choose one, or has few enough to give out before it when
+ * `taken` are taken too. Fine where the network is yet to be made. @throws RefusedError `address-out-of-reach`
+ */
+export async function assertInReach(
+  engine: Engine,
+  { network, address, taken }: { network: string; address: string; taken: readonly string[] },
+  image: string,
+  labels: Record<string, string>,
+): Promise<void> {
+  const document = await engine.networks.inspect(network)
+  if (!document || freeBelow(document, address, taken).length <= mostPlugs) return
+  if (await letsChoose(engine, network, image, labels)) return
+  const { code, message, suggestions } = outOfReach(network, address, engine.name)
+  throw new RefusedError(code, message, { suggestions })
+}
+
+/** Free addresses below one that is wanted, at most one more than could be plugged. */
+function freeBelow(
+  document: NetworkDocument | undefined,
+  address: string,
+  alsoTaken: readonly string[] = [],
+): string[] {
+  const taken = new Set([...takenOn(document), ...alsoTaken])
+  const below = addressesBelow(subnetOf(document), address, mostPlugs + taken.size + 1)
+  return below.filter((one) => !taken.has(one))
+}
+
 /**
  * Takes every free address below the given one, so that the engine's next is that one as soon as it is free.
  * @throws WherryError `address-out-of-reach` where they are too many.
@@ -59,11 +92,8 @@ export async function plugBelow(
   image: string,
   labels: Record<string, string>,
 ): Promise<void> {
-  const document = await engine.networks.inspect(network)
-  const taken = new Set(takenOn(document))
-  const below = addressesBelow(subnetOf(document), address, mostPlugs + taken.size + 1)
-  const free = below.filter((one) => !taken.has(one))
-  if (free.length > mostPlugs) throw outOfReach(network, address, engine.name, free.length)
+  const free = freeBelow(await engine.networks.inspect(network), address)
+  if (free.length > mostPlugs) throw outOfReach(network, address, engine.name)
   for (const [index] of free.entries()) {
     const id = await createService(engine, {
       image,
@@ -95,11 +125,11 @@ function subnetOf(document: NetworkDocument | undefined): string {
   return subnets.find((subnet) => !subnet.includes(':')) ?? ''
 }
 
-function outOfReach(network: string, address: string, engine: string, free: number): WherryError {
+function outOfReach(network: string, address: string, engine: string): WherryError {
   return new WherryError(
     'address-out-of-reach',
     exitCodes.rolledBack,
-    `${engine} lets nobody choose an address on ${network}, and would give out ${free} others before ${address}.`,
+    `${engine} lets nobody choose an address on ${network}, and would give out more than ${mostPlugs} others before ${address}.`,
     {
       suggestions: [
         `Make ${network} with a subnet of your choice: docker network create --subnet … ${network}`,

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { canBeInName } from '../agent/network/settings.ts'
-import { definitionDifferences } from '../drivers/network/definition.ts'
+import { definitionDifferences, wouldAddIpv4 } from '../drivers/network/definition.ts'
 import { subnetsOf } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { NetworkDocument } from '../model/documents.ts'
@@ -107,6 +107,13 @@ function refuseNetworks(
     )
   }
   for (const { engine, document } of members) {
+    if (!document && wouldAddIpv4(definition, engine.apiVersion)) {
+      throw new RefusedError(
+        'without-ipv4',
+        `The network ${network} is without IPv4, which Docker ${engine.version} on ${engine.name} cannot make.`,
+        { suggestions: [`Use Docker 28 or newer on ${engine.name}.`] },
+      )
+    }
     const differing = document ? definitionDifferences(document, definition) : []
     if (differing.length === 0) continue
     throw new RefusedError(

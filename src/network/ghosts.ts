@@ -5,7 +5,7 @@ import { createService } from '../launch/service.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
 import { migrationLabel, roleLabel } from '../model/plan.ts'
-import { cannotChoose, letsChoose, plugBelow, removePlugs } from './addresses.ts'
+import { cannotChoose, isTaken, letsChoose, plugBelow, removePlugs } from './addresses.ts'
 
 export const ghostRole = 'ghost'
 /** The container that a ghost stands for. */
@@ -116,6 +116,11 @@ async function take(
     } catch (error) {
       why = messageOf(error)
       if (cannotChoose(error)) return takeNext(engine, of, endpoint, turn)
+      // To look whether it was had all the same would give others time to have it.
+      if (isTaken(error)) {
+        await sleep(pauseMs)
+        continue
+      }
     }
     // An engine shows what was asked for also after it has refused it; only an endpoint has an id.
     const now = await engine.containers.inspect(name)

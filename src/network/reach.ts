@@ -13,7 +13,7 @@ export interface Reach {
   source: string
 }
 
-/** An agent in a host's own network namespace, with the addresses under which the host may be reached. */
+/** An agent in a host's own network namespace, with the addresses under which the host may be reached, the best first. */
 export interface Post {
   engine: Engine
   agent: RunningAgent
@@ -54,11 +54,12 @@ async function takePost(engine: Engine, image: string, labels: Record<string, st
     mounts: [],
   })
   try {
-    const { addresses } = await agent.client.request('probe', {})
+    const { addresses, vpnAddresses } = await agent.client.request('probe', {})
     const { url } = engine.address
     const isRemote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
     const known = isRemote ? [url.hostname.replace(/^\[|\]$/g, '')] : []
-    return { engine, agent, addresses: [...new Set([...known, ...addresses])] }
+    // A VPN first: what crosses is not encrypted by itself.
+    return { engine, agent, addresses: [...new Set([...vpnAddresses, ...known, ...addresses])] }
   } catch (error) {
     await agent.remove()
     throw error

@@ -4,6 +4,7 @@ import type { ContainerDocument } from '../model/documents.ts'
 import type { Ghost, GhostEndpoint } from '../model/ghost.ts'
 import { roleLabel } from '../model/plan.ts'
 import { ghostLabel, ghostRole, ghostsOn, placeGhost, removeGhosts } from './ghosts.ts'
+import { announcesGhosts, tellAgain } from './tell-again.ts'
 
 /** What was done to an engine's ghosts. */
 export interface Reconciled {
@@ -35,6 +36,14 @@ export async function reconcileGhosts(
       .filter(({ endpoints }) => endpoints.length > 0)
     const names = await namesOf(engines.filter((other) => other !== engine))
     done.push(await makeSo(engine, networks, needed, names, image))
+  }
+  for (const [index, engine] of engines.entries()) {
+    const misled = done.flatMap(({ placed }, other) =>
+      engines[other] && announcesGhosts(engines[other]) ? placed : [],
+    )
+    const here = (live[index] ?? []).map(({ of }) => of)
+    const names = here.filter((of) => misled.includes(of))
+    await tellAgain(engine, names, image, {})
   }
   return done
 }
@@ -82,7 +91,7 @@ async function makeSo(
       if (elsewhere.includes(of) || !now?.endpoints.length) continue
       await removeGhosts(engine, [`${ghostLabel}=${of}`])
       done.removed.push(of)
-    } else if (!now || !isSame(now, next)) {
+    } else if (!now || !isSame(now, next, engine)) {
       await placeGhost(engine, next, image, {})
       done.placed.push(of)
     }
@@ -96,12 +105,17 @@ export function withOthers(ghost: Ghost, there: Ghost | undefined, networks: rea
   return { of: ghost.of, endpoints: [...ghost.endpoints, ...others] }
 }
 
-/** Whether one does what the other would. */
-export function isSame(a: Ghost, b: Ghost): boolean {
+/** Whether one does what the other would on an engine. */
+export function isSame(a: Ghost, b: Ghost, engine: Engine): boolean {
+  const isMacChosen = !announcesGhosts(engine)
   const plain = ({ of, endpoints }: Ghost) => ({
     of,
     endpoints: endpoints
-      .map((endpoint) => ({ ...endpoint, names: [...endpoint.names].sort() }))
+      .map(({ mac, ...endpoint }) => ({
+        ...endpoint,
+        mac: isMacChosen ? mac : '',
+        names: [...endpoint.names].sort(),
+      }))
       .sort((one, other) => (one.network < other.network ? -1 : 1)),
   })
   return isDeepStrictEqual(plain(a), plain(b))

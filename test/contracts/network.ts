@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { Test } from 'tap'
 import type { NetworkDriver, NetworkTraits } from '../../src/drivers/network/driver.ts'
 import { driverOf } from '../../src/drivers/network/drivers.ts'
@@ -22,6 +23,7 @@ export interface NetworkSubject {
   prepare(): Promise<void>
   /** Whether containers of beta can be in it before the move. */
   isOnBeta: boolean
+  /** IPv4, or IPv6 where the network has nothing else. */
   addresses: Addresses
   ipv6?: Addresses
   /** Makes peers of both engines known to each other before the move, where that is how such networks are used. */
@@ -89,7 +91,8 @@ function acrossEngines({ reach }: NetworkTraits, known: boolean): Promised {
 }
 
 function asked({ addresses, ipv6 }: NetworkSubject, peer: keyof Addresses): string[] {
-  return ['--ip', addresses[peer], ...(ipv6 ? ['--ip6', ipv6[peer]] : [])]
+  const all = [addresses[peer], ...(ipv6 ? [ipv6[peer]] : [])]
+  return all.flatMap((address) => [isIPv6(address) ? '--ip6' : '--ip', address])
 }
 
 async function holds(

@@ -102,8 +102,12 @@ async function fill(host: string, megabytes: number): Promise<void> {
     await connection.send('SET', `big:${key}`, randomBytes(1 << 20).toString('latin1'))
   }
   // As after any time of running: what has not changed for long is in the base file, the log holds the rest.
+  const isRewriting = async () =>
+    !/aof_rewrite_in_progress:0/.test(await connection.send('INFO', 'persistence'))
+  // It may have begun by itself, as the file grew, and refuses another one meanwhile.
+  while (await isRewriting()) await sleep(100)
   await connection.send('BGREWRITEAOF')
-  while (!/aof_rewrite_in_progress:0/.test(await connection.send('INFO', 'persistence'))) await sleep(100)
+  while (await isRewriting()) await sleep(100)
   await connection.send('CONFIG', 'SET', 'appendfsync', 'always')
   connection.close()
 }

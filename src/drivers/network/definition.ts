@@ -28,6 +28,17 @@ export function networkRequest(
   }
 }
 
+/** Networks without IPv4 came with this API version (Docker 28). */
+const withoutIpv4Since = '1.48'
+
+/**
+ * Whether an engine would make another network than asked for: an older one knows nothing of networks without IPv4, and gives them
+ * an IPv4 subnet without a word.
+ */
+export function wouldAddIpv4({ EnableIPv4 }: NetworkDocument, apiVersion: string): boolean {
+  return EnableIPv4 === false && apiVersion.localeCompare(withoutIpv4Since, 'en', { numeric: true }) < 0
+}
+
 /** What each engine may have of its own in networks that are the same one all the same. */
 export interface OwnOfEngine {
   options?: readonly string[]

@@ -1,3 +1,4 @@
+import { wouldAddIpv4 } from '../../drivers/network/definition.ts'
 import type { NetworkDriver } from '../../drivers/network/driver.ts'
 import { overlap, subnetsOf } from '../../drivers/network/subnets.ts'
 import type { NetworkDocument } from '../../model/documents.ts'
@@ -68,7 +69,19 @@ function checkNetwork(facts: Facts, options: MigrateOptions, network: NetworkDoc
   found.refusals.push(...refusals)
   found.warnings.push(...warnings)
   if (there) checkSameName(facts, network, { ...known, there, driver }, found)
-  else if (refusals.length === 0) checkSubnets(facts, network, found)
+  else if (refusals.length === 0) checkNew(facts, network, found)
+}
+
+/** What is in the way of a network that has to be made. */
+function checkNew(facts: Facts, network: NetworkDocument, found: Finder): void {
+  checkSubnets(facts, network, found)
+  const { name, version, apiVersion } = facts.target
+  if (!wouldAddIpv4(network, apiVersion)) return
+  found.refuse(
+    'without-ipv4',
+    `The network ${network.Name} is without IPv4, which Docker ${version} on ${name} cannot make.`,
+    `Use Docker 28 or newer on ${name}, or a network that is there: --map-network ${network.Name}=OTHER`,
+  )
 }
 
 /** A network of the same name is used where it is the same one: the driver says so, or an earlier move made it. */

@@ -12,6 +12,7 @@ import {
   takeOver,
 } from '../../network/ghosts.ts'
 import { isSame, keepsToRange, withOthers } from '../../network/reconcile.ts'
+import { announcesGhosts, tellAgain } from '../../network/tell-again.ts'
 import { othersOn } from '../peers.ts'
 import type { Run, Step } from '../run.ts'
 
@@ -28,7 +29,9 @@ export const placeGhosts: Step = {
       const now = there.find(({ of }) => of === ghost.of)
       const looked = ghost.endpoints.map(({ network }) => network)
       const next = withOthers(ghost, now, looked)
-      if (!now || !isSame(now, next)) await placeGhost(target, next, image, labelsOf(plan))
+      if (now && isSame(now, next, target)) continue
+      await placeGhost(target, next, image, labelsOf(plan))
+      if (announcesGhosts(target)) await tellAgain(source, [ghost.of], image, labelsOf(plan))
     }
     return { ghosts: onTarget.map(({ of }) => of) }
   },
@@ -155,6 +158,8 @@ async function comeBack({ plan, source, target, report }: Run): Promise<void> {
   const { reference: image } = await ensureAgentImage(target, [source], report)
   // Without this migration's label: they were there before it, and stay when it is undone.
   for (const ghost of missing) await placeGhost(target, ghost, image, {})
+  const names = missing.map(({ of }) => of)
+  if (announcesGhosts(target)) await tellAgain(source, names, image, labelsOf(plan))
 }
 
 /**

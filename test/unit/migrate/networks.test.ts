@@ -91,6 +91,14 @@ t.test('a network of the same name is used only where it is the same network', a
   t.strictSame(found(facts(network('weave'), [theirs('bridge')]), { mapNetwork: { net: 'net' } }), [])
 })
 
+t.test('an engine that knows no network without IPv4 is not asked for one', async (t) => {
+  const without = facts(network('bridge', { EnableIPv4: false, EnableIPv6: true }))
+  t.strictSame(found(without), ['without-ipv4'])
+  t.strictSame(found(without, { stretch: true }), ['without-ipv4'])
+  t.strictSame(found({ ...without, target: { ...without.target, apiVersion: '1.48' } }), [])
+  t.strictSame(found(facts(network('bridge', { EnableIPv4: true }))), [])
+})
+
 t.test('what is made and what is joined follows from the driver', async (t) => {
   const action = (of: Facts) => planned(of).networks.map(({ action, request }) => [action, request.Driver])
   t.strictSame(action(facts(network('bridge'))), [['create', 'bridge']])

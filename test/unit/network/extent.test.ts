@@ -29,8 +29,9 @@ function member(name: string, document?: NetworkDocument, more: Partial<Member> 
   return { engine: engine(name), document, membership: undefined, ranges: [], ...more }
 }
 
-function engine(name: string, info = {}): Engine {
-  return { name, info: { ID: name, OperatingSystem: 'Debian', ...info } } as unknown as Engine
+function engine(name: string, info = {}, apiVersion = '1.51'): Engine {
+  const own = { ID: name, OperatingSystem: 'Debian', ...info }
+  return { name, version: '26.1', apiVersion, info: own } as unknown as Engine
 }
 
 /** A member of the network as it is stretched between some engines. */
@@ -68,6 +69,9 @@ t.test('what is refused of engines', async (t) => {
 })
 
 t.test('what is refused of networks', async (t) => {
+  const without = { EnableIPv4: false }
+  const old = member('b', undefined, { engine: engine('b', {}, '1.45') })
+  refused(t, 'without-ipv4', /is without IPv4, which Docker 26\.1 on b/, member('a', network(without)), old)
   refused(t, 'no-such-network', /None of a, b has/, member('a'), member('b'))
   refused(t, 'not-stretchable', /driver macvlan/, member('a', network({ Driver: 'macvlan' })), member('b'))
   t.throws(() => extentOf('bridge', [member('a', network()), member('b')], 1), { code: 'not-stretchable' })

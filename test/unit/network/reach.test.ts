@@ -29,3 +29,20 @@ t.test('who dials a name gets an address', async (t) => {
   accepted.close()
   link.close()
 })
+
+t.test('of several addresses that answer it is the first in the list, not the quickest', async (t) => {
+  const secret = { session: 'a', key: '00'.repeat(32) }
+  for (const [addresses, expected] of [
+    [['127.0.0.2', '127.0.0.1', 'localhost'], '127.0.0.2'],
+    [['127.0.0.1', '127.0.0.2'], '127.0.0.1'],
+    // Nobody is there; what answers is used.
+    [['192.0.2.255', '127.0.0.1'], '127.0.0.1'],
+  ] as const) {
+    const listener = await listen(secret)
+    const link = await dial(secret, addresses, listener.port, 3000)
+    t.equal(link.address, expected)
+    const accepted = await listener.accepted
+    accepted.close()
+    link.close()
+  }
+})

@@ -5,7 +5,7 @@ import type { Report } from '../model/progress.ts'
 import { DirectoryRepository } from '../snapshot/repository/directory.ts'
 import { type LockKind, withLock } from '../snapshot/repository/locks.ts'
 import type { Repository } from '../snapshot/repository/repository.ts'
-import { type Seal, unsealed } from '../snapshot/seal.ts'
+import { type Seal, type SealOf, unsealed } from '../snapshot/seal.ts'
 
 /** `--repo`, shared by everything that works with snapshots. */
 export const repoFlag = Flags.string({
@@ -43,14 +43,14 @@ interface Use {
 /** Does something with the repository that the flags name, locked against what must not happen at the same time. */
 export async function useRepository<T>(
   { flags, purpose, create = false, evenDamaged = false, lock = 'shared', report }: Use,
-  action: (opened: { repository: DirectoryRepository; seal: Seal }) => Promise<T>,
+  action: (opened: { repository: DirectoryRepository; seal: Seal; sealOf: SealOf }) => Promise<T>,
 ): Promise<T> {
   const path = repositoryPath(flags.repo)
   const repository = await (create
     ? DirectoryRepository.openOrCreate(path)
     : DirectoryRepository.open(path, { evenDamaged }))
   const options = { directory: repository.lockDirectory, kind: lock, purpose, patienceMs, report }
-  return withLock(options, () => action({ repository, seal: unsealed }))
+  return withLock(options, () => action({ repository, seal: unsealed, sealOf: async () => unsealed }))
 }
 
 export type { Repository }

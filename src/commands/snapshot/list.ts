@@ -23,9 +23,9 @@ export default class SnapshotList extends BaseCommand {
     const { args, flags } = await this.parse(SnapshotList)
     const result = await useRepository(
       { flags, purpose: 'snapshot list', report: this.report },
-      async ({ repository, seal }) => ({
+      async ({ repository, sealOf }) => ({
         repo: repository.name,
-        snapshots: await summaries(repository, seal, args.container),
+        snapshots: await summaries(repository, sealOf, args.container),
       }),
     )
     this.endProgress()

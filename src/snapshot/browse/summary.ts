@@ -1,4 +1,4 @@
-import { messageOf } from '../../model/errors.ts'
+import { messageOf, RefusedError } from '../../model/errors.ts'
 import type { SnapshotConfig, Standstill } from '../config.ts'
 import { readConfig } from '../read-config.ts'
 import { mediaTypes, type OciManifest } from '../repository/oci.ts'
@@ -20,6 +20,8 @@ export interface SnapshotSummary {
   bytes?: number
   /** Of the packs that it needs, which other snapshots may need too. */
   storedBytes?: number
+  /** It is encrypted, and no key was given that opens it. */
+  isLocked?: true
   /** Why it cannot be read; nothing but what the repository's list says is there then. */
   damage?: string
 }
@@ -55,7 +57,7 @@ export async function summaries(
       id: listed.id,
       createdAt: listed.createdAt,
       containers: listed.title?.split(', ') ?? [],
-      damage: messageOf(error),
+      ...(error instanceof RefusedError ? { isLocked: true as const } : { damage: messageOf(error) }),
     }))
     if (container === undefined || summary.containers.includes(container)) found.push(summary)
   }

@@ -10,7 +10,7 @@ import { type LockKind, withLock } from '../snapshot/repository/locks.ts'
 import type { OciManifest } from '../snapshot/repository/oci.ts'
 import { meansRegistry } from '../snapshot/repository/reference.ts'
 import type { ListedSnapshot, Repository } from '../snapshot/repository/repository.ts'
-import type { Seal } from '../snapshot/seal.ts'
+import type { Seal, SealOf } from '../snapshot/seal.ts'
 import { type KeyFlags, keySource } from './key-flags.ts'
 import { openRegistry, type RepositoryFlags, repositoryName, repositoryPath } from './repository-flags.ts'
 
@@ -24,8 +24,6 @@ interface Use {
   create?: boolean
   /** Also one whose own files are damaged. */
   evenDamaged?: boolean
-  /** Whether it is of no use without the key of what is encrypted; so it is unless told, or made. */
-  needsKey?: boolean
   lock?: LockKind
   report: Report
   /** Ends requests to a registry. */
@@ -36,8 +34,7 @@ interface Use {
 export interface OpenedRepository<R extends Repository = Repository> {
   repository: R
   keyring: Keyring
-  /** What the newest snapshot is sealed with. */
-  seal: Seal
+  sealOf: SealOf
 }
 
 /**
@@ -76,12 +73,9 @@ export async function useDirectory<T>(
   return withLock(options, async () => action(await opened(repository, use)))
 }
 
-async function opened<R extends Repository>(
-  repository: R,
-  { create = false, flags, needsKey = !create }: Use,
-): Promise<OpenedRepository<R>> {
+async function opened<R extends Repository>(repository: R, { flags }: Use): Promise<OpenedRepository<R>> {
   const keyring = new Keyring(repository, await keySource(flags))
-  return { repository, keyring, seal: await keyring.ofNewest(needsKey) }
+  return { repository, keyring, sealOf: (manifest) => keyring.of(manifest) }
 }
 
 /** A snapshot that was found, and where. */
@@ -106,8 +100,8 @@ export async function withSnapshot<T>(
     const keyring = new Keyring(repository, await keySource(use.flags))
     return action(await read(repository, keyring, await snapshotAt(repository, reference)))
   }
-  return useRepository({ ...use, needsKey: false }, async ({ repository, keyring, seal }) =>
-    action(await read(repository, keyring, await findSnapshot(repository, seal, word))),
+  return useRepository(use, async ({ repository, keyring, sealOf }) =>
+    action(await read(repository, keyring, await findSnapshot(repository, sealOf, word))),
   )
 }
 

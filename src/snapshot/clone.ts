@@ -37,7 +37,7 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
       image,
       redactEnv: [],
     })
-    const manifest = await repository.readManifest(await findSnapshot(repository, unsealed, id))
+    const manifest = await repository.readManifest(await findSnapshot(repository, async () => unsealed, id))
     const config = await readConfig(repository, unsealed, manifest.config)
     const restored = await restoreSnapshot({
       ...request,

@@ -30,24 +30,6 @@ export class Keyring {
   }
 
   /**
-   * What the newest snapshot is sealed with. Where its key cannot be opened and `isNeeded` does not say otherwise, one that opens
-   * nothing and says why. @throws RefusedError `key-needed` or `wrong-key`.
-   */
-  async ofNewest(isNeeded: boolean): Promise<Seal> {
-    // Where the list cannot be read, whoever reads it says so.
-    const [newest] = await this.#repository.list().catch(() => [])
-    const manifest = newest && (await this.#repository.readManifest(newest).catch(() => undefined))
-    if (!manifest) return unsealed
-    return this.of(manifest).catch((error: unknown) => {
-      if (isNeeded || !(error instanceof RefusedError)) throw error
-      const refuse = () => {
-        throw error
-      }
-      return { seed: '', seal: refuse, open: refuse }
-    })
-  }
-
-  /**
    * What new snapshots are sealed with: as the newest one, or for `holders` where there is none yet.
    * @throws RefusedError `not-encrypted` when what is there is not, and `holders` are given.
    */

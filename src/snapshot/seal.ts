@@ -1,4 +1,5 @@
 import { publicSeed } from '../agent/snapshot/gear.ts'
+import type { OciManifest } from './repository/oci.ts'
 
 /** What a sealed thing is for; it goes into the seal, so that none can be put in another's place. */
 export type SealedPurpose = 'config' | 'index' | 'chunk' | 'list'
@@ -11,6 +12,9 @@ export interface Seal {
   /** @throws WherryError `seal-broken` when it was not made by `seal` for this purpose. */
   open(sealed: Buffer, purpose: SealedPurpose): Buffer
 }
+
+/** What a snapshot is sealed with: each names its own key. */
+export type SealOf = (manifest: OciManifest) => Promise<Seal>
 
 /** The seal of a repository that is not encrypted: none. */
 export const unsealed: Seal = {

@@ -19,9 +19,10 @@ export function describeSnapshots(
 }
 
 function oneLine(summary: SnapshotSummary, colours: ChalkInstance): string {
-  const { id, containers, damage, engine = '', bytes = 0, files = 0 } = summary
+  const { id, containers, damage, engine = '', bytes = 0, files = 0, isLocked } = summary
   const begin = `${colours.bold(id)}  ${momentOf(summary.createdAt)}  ${containers.join(', ')}`
   if (damage !== undefined) return `${begin}  ${colours.red(damage)}`
+  if (isLocked) return `${begin}  ${colours.dim('encrypted')}`
   return `${begin}  from ${engine}  ${prettyBytes(bytes)} in ${counted(files, 'file')}`
 }
 

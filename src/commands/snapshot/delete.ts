@@ -30,9 +30,9 @@ export default class SnapshotDelete extends BaseCommand {
     const { argv, flags } = await this.parse(SnapshotDelete)
     if (argv.length === 0)
       throw new WherryError('no-snapshot', exitCodes.usage, 'Which snapshots? Name them.')
-    const use = { flags, purpose: 'snapshot delete', needsKey: false, report: this.report }
-    const result = await useRepository(use, async ({ repository, seal }) => {
-      const found = await findSnapshots(repository, seal, argv as string[])
+    const use = { flags, purpose: 'snapshot delete', report: this.report }
+    const result = await useRepository(use, async ({ repository, sealOf }) => {
+      const found = await findSnapshots(repository, sealOf, argv as string[])
       const deleted = found.map(({ createdAt, id, title }) => ({
         id,
         createdAt,

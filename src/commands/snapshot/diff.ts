@@ -26,10 +26,10 @@ export default class SnapshotDiffCommand extends BaseCommand {
     const { args, flags } = await this.parse(SnapshotDiffCommand)
     const result = await useRepository(
       { flags, purpose: 'snapshot diff', report: this.report },
-      async ({ repository, seal }) => {
+      async ({ repository, sealOf }) => {
         const side = async (word: string) => {
-          const opened = await openSnapshot(repository, seal, await findSnapshot(repository, seal, word))
-          return { config: opened.config, chunks: await chunksOf(repository, seal, opened) }
+          const opened = await openSnapshot(repository, sealOf, await findSnapshot(repository, sealOf, word))
+          return { config: opened.config, chunks: await chunksOf(repository, opened) }
         }
         return diffSnapshots(
           await side(args.before),

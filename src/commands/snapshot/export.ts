@@ -31,11 +31,11 @@ export default class SnapshotExport extends BaseCommand {
     const result = await this.interruptible(
       () =>
         useRepository(
-          { flags, purpose: 'snapshot export', needsKey: false, report, signal },
-          async ({ repository: from, seal }) =>
+          { flags, purpose: 'snapshot export', report, signal },
+          async ({ repository: from, sealOf }) =>
             exportSnapshot({
               from,
-              snapshot: await findSnapshot(from, seal, args.snapshot),
+              snapshot: await findSnapshot(from, sealOf, args.snapshot),
               output: process.stdout,
               report,
               signal,

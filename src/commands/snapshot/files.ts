@@ -41,9 +41,9 @@ export default class SnapshotFiles extends BaseCommand {
   async run(): Promise<{ snapshot: string; volumes?: Volume[]; volume?: string; files?: FileEntry[] }> {
     const { args, flags } = await this.parse(SnapshotFiles)
     const use = { flags, purpose: 'snapshot files', report: this.report }
-    return useRepository(use, async ({ repository, seal }) => {
-      const listed = await findSnapshot(repository, seal, args.snapshot)
-      const opened = await openSnapshot(repository, seal, listed)
+    return useRepository(use, async ({ repository, sealOf }) => {
+      const listed = await findSnapshot(repository, sealOf, args.snapshot)
+      const opened = await openSnapshot(repository, sealOf, listed)
       this.endProgress()
       if (args.place === undefined) {
         this.log(describeTrees(opened.config.trees))
@@ -51,7 +51,7 @@ export default class SnapshotFiles extends BaseCommand {
         return { snapshot: listed.id, volumes }
       }
       const place = findPlace(opened.config, args.place)
-      const chunks = await chunksOf(repository, seal, opened)
+      const chunks = await chunksOf(repository, opened)
       const files: FileEntry[] = []
       await listFiles(chunks, await repository.workDirectory(), place, flags.recursive, (entry) => {
         // A volume of millions of files is printed as it is read.

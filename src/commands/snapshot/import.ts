@@ -29,7 +29,7 @@ export default class SnapshotImport extends BaseCommand {
     const result = await this.interruptible(
       () =>
         useRepository(
-          { flags, purpose: 'snapshot import', needsKey: false, create: true, report, signal },
+          { flags, purpose: 'snapshot import', create: true, report, signal },
           ({ repository: to }) => importArchive({ input, totalBytes, to, report, signal }),
         ),
       { whatFollows: () => 'stopping; nothing is imported.' },

@@ -10,7 +10,7 @@ export default class SnapshotList extends BaseCommand {
   static override summary = 'Show the snapshots of a repository, the newest last.'
   static override description =
     'With --json: repo and snapshots, each with id, createdAt, instant, containers, engine, standstill, volumes, files, bytes ' +
-    '(of all files) and storedBytes (of the packs that it needs, which others may need too). One that cannot be read has damage.'
+    '(of all files) and storedBytes (of the packs that it needs, which others may need too). One that cannot be read has damage, one without its key isLocked.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> db --repo /backup/shop',
@@ -24,10 +24,10 @@ export default class SnapshotList extends BaseCommand {
   async run(): Promise<{ repo: string; snapshots: SnapshotSummary[] }> {
     const { args, flags } = await this.parse(SnapshotList)
     const result = await useRepository(
-      { flags, purpose: 'snapshot list', needsKey: false, report: this.report },
-      async ({ repository, seal }) => ({
+      { flags, purpose: 'snapshot list', report: this.report },
+      async ({ repository, sealOf }) => ({
         repo: repository.name,
-        snapshots: await summaries(repository, seal, args.container),
+        snapshots: await summaries(repository, sealOf, args.container),
       }),
     )
     this.endProgress()

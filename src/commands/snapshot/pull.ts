@@ -31,7 +31,7 @@ export default class SnapshotPull extends BaseCommand {
       async () => {
         const snapshot = await snapshotAt(from, reference)
         return useRepository(
-          { flags, purpose: 'snapshot pull', needsKey: false, create: true, report, signal },
+          { flags, purpose: 'snapshot pull', create: true, report, signal },
           ({ repository: to }) => copySnapshot({ from, to, snapshot, phase: 'pull', report, signal }),
         )
       },

@@ -36,12 +36,12 @@ export default class SnapshotPush extends BaseCommand {
     const result = await this.interruptible(
       () =>
         useRepository(
-          { flags, purpose: 'snapshot push', needsKey: false, report, signal },
-          async ({ repository: from, seal }) =>
+          { flags, purpose: 'snapshot push', report, signal },
+          async ({ repository: from, sealOf }) =>
             pushSnapshot({
               from,
               to,
-              snapshot: await findSnapshot(from, seal, args.snapshot),
+              snapshot: await findSnapshot(from, sealOf, args.snapshot),
               tag,
               force: flags.force,
               report,

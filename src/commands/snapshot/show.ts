@@ -23,9 +23,9 @@ export default class SnapshotShow extends BaseCommand {
     const { args, flags } = await this.parse(SnapshotShow)
     const { repo, opened } = await useRepository(
       { flags, purpose: 'snapshot show', report: this.report },
-      async ({ repository, seal }) => {
-        const listed = await findSnapshot(repository, seal, args.snapshot)
-        return { repo: repository.name, opened: await openSnapshot(repository, seal, listed) }
+      async ({ repository, sealOf }) => {
+        const listed = await findSnapshot(repository, sealOf, args.snapshot)
+        return { repo: repository.name, opened: await openSnapshot(repository, sealOf, listed) }
       },
     )
     this.endProgress()

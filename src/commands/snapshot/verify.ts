@@ -48,10 +48,10 @@ export default class SnapshotVerify extends BaseCommand {
       () =>
         useDirectory(
           { flags, purpose: 'snapshot verify', evenDamaged: true, report: this.report },
-          ({ repository, seal }) =>
+          ({ repository, sealOf }) =>
             verify({
               repository,
-              seal,
+              sealOf,
               words: argv as string[],
               readData: percent > 0 ? { percent, seed } : undefined,
               report: this.report,

@@ -3,7 +3,6 @@ import { RefusedError } from '../../model/errors.ts'
 import { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotConfig, SnapshotTree } from '../config.ts'
 import type { Repository } from '../repository/repository.ts'
-import type { Seal } from '../seal.ts'
 import { describeEntry, type FileEntry, shownPath, treePathOf } from './entry.ts'
 import type { OpenedSnapshot } from './summary.ts'
 import { separator, TreeWalk } from './walk.ts'
@@ -18,8 +17,7 @@ export interface Place {
 /** The chunks of one snapshot. */
 export async function chunksOf(
   repository: Repository,
-  seal: Seal,
-  { manifest }: Pick<OpenedSnapshot, 'manifest'>,
+  { manifest, seal }: Pick<OpenedSnapshot, 'manifest' | 'seal'>,
 ): Promise<ChunkStore> {
   const chunks = new ChunkStore(repository, seal)
   await chunks.addSnapshot(manifest)

@@ -1,7 +1,7 @@
 import { RefusedError } from '../../model/errors.ts'
 import { readConfig } from '../read-config.ts'
 import type { ListedSnapshot, Repository } from '../repository/repository.ts'
-import type { Seal } from '../seal.ts'
+import type { SealOf } from '../seal.ts'
 
 /** The word for the newest snapshot of all. */
 const newest = 'latest'
@@ -10,13 +10,13 @@ const shownAtMost = 5
 /** Names of the containers in a snapshot; none where they cannot be told. */
 export async function containersOf(
   repository: Repository,
-  seal: Seal,
+  sealOf: SealOf,
   snapshot: ListedSnapshot,
 ): Promise<string[]> {
   if (snapshot.title !== undefined) return snapshot.title.split(', ')
   const config = await repository
     .readManifest(snapshot)
-    .then((manifest) => readConfig(repository, seal, manifest.config))
+    .then(async (manifest) => readConfig(repository, await sealOf(manifest), manifest.config))
     // A damaged one is found by its id all the same.
     .catch(() => undefined)
   return config?.containers.map(({ name }) => name) ?? []
@@ -29,7 +29,7 @@ export async function containersOf(
  */
 export async function findSnapshot(
   repository: Repository,
-  seal: Seal,
+  sealOf: SealOf,
   word: string,
   listed?: readonly ListedSnapshot[],
 ): Promise<ListedSnapshot> {
@@ -39,7 +39,7 @@ export async function findSnapshot(
   if (exact) return exact
   if (word === newest && first) return first
   for (const snapshot of all)
-    if ((await containersOf(repository, seal, snapshot)).includes(word)) return snapshot
+    if ((await containersOf(repository, sealOf, snapshot)).includes(word)) return snapshot
   const begin = word === '' ? [] : all.filter(({ id }) => id.startsWith(word.toLowerCase()))
   if (begin.length > 1) throw ambiguous(repository, word, begin)
   if (begin[0]) return begin[0]
@@ -49,13 +49,13 @@ export async function findSnapshot(
 /** The same for several words; what two of them mean is there once. */
 export async function findSnapshots(
   repository: Repository,
-  seal: Seal,
+  sealOf: SealOf,
   words: readonly string[],
   listed?: readonly ListedSnapshot[],
 ): Promise<ListedSnapshot[]> {
   const found = new Map<string, ListedSnapshot>()
   for (const word of words) {
-    const snapshot = await findSnapshot(repository, seal, word, listed)
+    const snapshot = await findSnapshot(repository, sealOf, word, listed)
     found.set(snapshot.id, snapshot)
   }
   return [...found.values()]

@@ -1,9 +1,9 @@
-import { messageOf } from '../../model/errors.ts'
+import { messageOf, RefusedError } from '../../model/errors.ts'
 import type { SnapshotConfig, Standstill } from '../config.ts'
 import { readConfig } from '../read-config.ts'
 import { mediaTypes, type OciManifest } from '../repository/oci.ts'
 import type { ListedSnapshot, Repository } from '../repository/repository.ts'
-import type { Seal } from '../seal.ts'
+import type { Seal, SealOf } from '../seal.ts'
 
 /** A snapshot in a list. Sizes in bytes, times in ISO 8601. */
 export interface SnapshotSummary {
@@ -20,6 +20,8 @@ export interface SnapshotSummary {
   bytes?: number
   /** Of the packs that it needs, which other snapshots may need too. */
   storedBytes?: number
+  /** It is encrypted, and no key was given that opens it. */
+  isLocked?: true
   /** Why it cannot be read; nothing but what the repository's list says is there then. */
   damage?: string
 }
@@ -29,31 +31,33 @@ export interface OpenedSnapshot {
   listed: ListedSnapshot
   manifest: OciManifest
   config: SnapshotConfig
+  seal: Seal
 }
 
 /** Reads what a snapshot is. @throws NotVerifiedError when it is damaged, WherryError `blob-missing`. */
 export async function openSnapshot(
   repository: Repository,
-  seal: Seal,
+  sealOf: SealOf,
   listed: ListedSnapshot,
 ): Promise<OpenedSnapshot> {
   const manifest = await repository.readManifest(listed)
-  return { listed, manifest, config: await readConfig(repository, seal, manifest.config) }
+  const seal = await sealOf(manifest)
+  return { listed, manifest, seal, config: await readConfig(repository, seal, manifest.config) }
 }
 
 /** All snapshots, the newest last; with a container, those that hold it. */
 export async function summaries(
   repository: Repository,
-  seal: Seal,
+  sealOf: SealOf,
   container: string | undefined,
 ): Promise<SnapshotSummary[]> {
   const found: SnapshotSummary[] = []
   for (const listed of (await repository.list()).toReversed()) {
-    const summary = await openSnapshot(repository, seal, listed).then(summaryOf, (error) => ({
+    const summary = await openSnapshot(repository, sealOf, listed).then(summaryOf, (error) => ({
       id: listed.id,
       createdAt: listed.createdAt,
       containers: listed.title?.split(', ') ?? [],
-      damage: messageOf(error),
+      ...(error instanceof RefusedError ? { isLocked: true as const } : { damage: messageOf(error) }),
     }))
     if (container === undefined || summary.containers.includes(container)) found.push(summary)
   }

@@ -7,7 +7,9 @@ import { type PackList, packHeadBytes, writeIndex } from '../pack-format.ts'
 import { PackWriter } from '../pack-writer.ts'
 import { mediaTypes, type OciManifest } from '../repository/oci.ts'
 import type { ListedSnapshot } from '../repository/repository.ts'
+import { type Seal, unsealed } from '../seal.ts'
 import type { Examined } from '../verify/examine.ts'
+import type { KnownPack } from '../verify/packs.ts'
 import type { PackUse } from './plan.ts'
 import type { Survey, SurveyRequest } from './survey.ts'
 
@@ -26,13 +28,27 @@ export async function repack(
   repacked: readonly PackUse[],
 ): Promise<Republished> {
   if (repacked.length === 0) return []
-  const { repository, report, seal } = request
-  report({ type: 'phase', phase, message: 'writing packs anew' })
+  request.report({ type: 'phase', phase, message: 'writing packs anew' })
+  const going = new Set(repacked.map(({ digest }) => digest))
   const staying = survey.snapshots.flatMap(({ decision, examined, isWhole }) =>
     decision.stays && isWhole ? [examined] : [],
   )
+  const republished: Republished = []
+  // What one key seals is of no use to what another seals.
+  for (const group of Map.groupBy(staying, ({ seal }) => seal).values())
+    republished.push(...(await repackGroup(request, survey, group, new Set(going))))
+  return republished
+}
+
+async function repackGroup(
+  request: SurveyRequest,
+  survey: Survey,
+  staying: readonly Examined[],
+  going: Set<string>,
+): Promise<Republished> {
+  const { repository } = request
+  const seal = staying[0]?.seal ?? unsealed
   const packs = new Map(staying.flatMap((one) => one.packs.map((pack) => [pack.digest, pack] as const)))
-  const going = new Set(repacked.map(({ digest }) => digest))
   const directory = await repository.workDirectory()
   const writer = new PackWriter(repository, directory, seal)
   // Chunks that another pack has, too, need not be copied.
@@ -49,18 +65,18 @@ export async function repack(
   } finally {
     await writer.discard()
   }
-  const contents = await contentsAfter(request, staying, packs, going, writer.packs)
+  const contents = await contentsAfter(request, staying, seal, going, writer.packs)
   const affected = staying.filter(({ manifest }) => manifest.layers.some(({ digest }) => going.has(digest)))
   const republished: Republished = []
-  for (const examined of affected) republished.push(await anew(request, contents, directory, examined))
+  for (const examined of affected) republished.push(await anew(contents, seal, directory, examined))
   return republished
 }
 
 /** Copies the chunks of a pack that are needed, each after a look at it. False when one is damaged. */
 async function copyNeeded(
-  { repository, report, seal, signal }: SurveyRequest,
+  { repository, report, signal }: SurveyRequest,
   { chunks }: Survey,
-  pack: PackList,
+  pack: KnownPack,
   writer: PackWriter,
   copied: DigestSet,
 ): Promise<boolean> {
@@ -73,7 +89,7 @@ async function copyNeeded(
     let sealed: Buffer
     try {
       sealed = await repository.read(pack.digest, at, chunk.storedLength)
-      openChunk(seal, sealed, chunk, chunk.digest)
+      openChunk(pack.seal, sealed, chunk, chunk.digest)
     } catch (error) {
       const message = `Pack ${pack.digest} is not written anew: ${messageOf(error)}`
       report({ type: 'warning', code: 'pack-damaged', message })
@@ -87,13 +103,14 @@ async function copyNeeded(
 
 /** What the repository can be taken to hold once the packs that were written anew are gone. */
 async function contentsAfter(
-  { repository, seal }: SurveyRequest,
+  { repository }: SurveyRequest,
   staying: readonly Examined[],
-  packs: ReadonlyMap<string, PackList>,
+  seal: Seal,
   going: ReadonlySet<string>,
   written: readonly PackList[],
 ): Promise<Contents> {
   const chunks = new ChunkStore(repository, seal)
+  const packs = new Map(staying.flatMap((one) => one.packs.map((pack) => [pack.digest, pack] as const)))
   const after: Contents['packs'] = new Map()
   for (const { manifest } of staying) {
     for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
@@ -113,15 +130,19 @@ async function contentsAfter(
 
 /** A snapshot's manifest with the packs that it needs now. */
 async function anew(
-  { seal }: SurveyRequest,
   contents: Contents,
+  seal: Seal,
   directory: string,
   { config, listed, manifest }: Examined,
 ): Promise<Republished[number]> {
   if (!config) throw new Error('a damaged snapshot must stay as it is')
   const images = config.images.flatMap(({ refs = [] }) => refs)
   const needed = await neededPacks(contents.chunks, directory, config.trees, images)
-  const layers = await layersFor(contents, seal, needed)
+  // What is neither an index nor a pack, such as a key, stays as it is.
+  const others = manifest.layers.filter(
+    ({ mediaType }) => mediaType !== mediaTypes.chunkIndex && mediaType !== mediaTypes.pack,
+  )
+  const layers = [...others, ...(await layersFor(contents, seal, needed))]
   const { id, createdAt, title } = listed
   return {
     manifest: { ...manifest, layers },

@@ -3,7 +3,7 @@ import { NotVerifiedError } from '../../model/errors.ts'
 import type { Report } from '../../model/progress.ts'
 import type { DirectoryRepository } from '../repository/directory.ts'
 import { mediaTypes } from '../repository/oci.ts'
-import type { Seal } from '../seal.ts'
+import type { SealOf } from '../seal.ts'
 import { Damages } from '../verify/damages.ts'
 import { Examination, type Examined } from '../verify/examine.ts'
 import { type Court, judge } from '../verify/judge.ts'
@@ -14,7 +14,7 @@ import { type Decision, decide, type Policy } from './retention.ts'
 
 export interface SurveyRequest {
   repository: DirectoryRepository
-  seal: Seal
+  sealOf: SealOf
   policy: Policy
   report: Report
   signal: AbortSignal
@@ -37,11 +37,11 @@ export interface Survey {
  * @throws NotVerifiedError where it cannot be told what is needed.
  */
 export async function takeSurvey(request: SurveyRequest): Promise<Survey> {
-  const { repository, report, seal, signal, policy } = request
+  const { repository, report, sealOf, signal, policy } = request
   report({ type: 'phase', phase: 'survey', message: 'looking at what the snapshots need' })
   const [damages, bad, chunks] = [new Damages(), new BadChunks(), new DigestSet()]
   const candidates = await allCandidates(repository)
-  const examination = new Examination(repository, seal, damages)
+  const examination = new Examination(repository, sealOf, damages)
   const all: Examined[] = []
   for (const candidate of candidates) all.push(await examination.examine(candidate))
   await checkSizes(
@@ -53,7 +53,7 @@ export async function takeSurvey(request: SurveyRequest): Promise<Survey> {
   for (const { listed, manifest } of all)
     for (const { digest } of [manifest.config, ...manifest.layers]) damages.affects(digest, listed.id)
   const onChunk = (digest: Buffer) => void chunks.add(digest)
-  const decisions = await decideAll({ repository, seal, signal, damages, bad, onChunk }, all, policy)
+  const decisions = await decideAll({ repository, signal, damages, bad, onChunk }, all, policy)
   const snapshots = all.map((examined, index) => ({
     examined,
     decision: decisions[index] as Decision,

@@ -1,6 +1,6 @@
 /** Something in a repository that is not there or not what it was. */
 export interface Damage {
-  kind: 'layout' | 'list' | 'manifest' | 'config' | 'index' | 'pack' | 'chunk' | 'tree'
+  kind: 'layout' | 'list' | 'manifest' | 'key' | 'config' | 'index' | 'pack' | 'chunk' | 'tree'
   /** A file's name, a blob's digest, `DIGEST of PACK` for a chunk, or a tree's id. */
   name: string
   problem: 'missing' | 'damaged'

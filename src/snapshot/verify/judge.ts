@@ -1,6 +1,6 @@
 import { ChunkStore } from '../chunk-store.ts'
 import type { Repository } from '../repository/repository.ts'
-import type { Seal } from '../seal.ts'
+import { unsealed } from '../seal.ts'
 import type { Damages } from './damages.ts'
 import type { Examined } from './examine.ts'
 import type { BadChunks } from './packs.ts'
@@ -23,7 +23,6 @@ export interface Verdict {
 /** What verdicts are found with. */
 export interface Court {
   repository: Repository
-  seal: Seal
   damages: Damages
   bad: BadChunks
   signal: AbortSignal
@@ -33,12 +32,12 @@ export interface Court {
 
 /** Looks whether all is there that a snapshot refers to. */
 export async function judge(
-  { repository, seal, damages, bad, signal, onChunk }: Court,
-  { areIndexesWhole, config, listed: { id, createdAt }, manifest, packs }: Examined,
+  { repository, damages, bad, signal, onChunk }: Court,
+  { areIndexesWhole, config, listed: { id, createdAt }, manifest, packs, seal }: Examined,
 ): Promise<Verdict> {
   signal.throwIfAborted()
   for (const { digest } of [manifest.config, ...manifest.layers]) damages.affects(digest, id)
-  const chunks = new ChunkStore(repository, seal)
+  const chunks = new ChunkStore(repository, seal ?? unsealed)
   chunks.addPacks(packs)
   const directory = await repository.workDirectory()
   const isReadable = config !== undefined && areIndexesWhole

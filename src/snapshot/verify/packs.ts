@@ -9,6 +9,11 @@ import type { Damages } from './damages.ts'
 const pieceBytes = 8 << 20
 const phase = 'read-data'
 
+/** A pack with what is in it, and how that is sealed. */
+export interface KnownPack extends PackList {
+  seal: Seal
+}
+
 /** How much of the packs to read: all of them, or a part that the seed draws. */
 export interface ReadData {
   percent: number
@@ -57,8 +62,8 @@ export async function checkSizes(
 }
 
 /** Packs that a seed draws, about so many percent of all bytes, and at least one. */
-export function drawPacks(packs: readonly PackList[], { percent, seed }: ReadData): PackList[] {
-  const rank = ({ digest }: PackList) => createHash('sha256').update(`${seed} ${digest}`).digest('hex')
+export function drawPacks<T extends PackList>(packs: readonly T[], { percent, seed }: ReadData): T[] {
+  const rank = ({ digest }: T) => createHash('sha256').update(`${seed} ${digest}`).digest('hex')
   const all = packs.map((pack) => ({ pack, rank: rank(pack) })).sort((a, b) => (a.rank < b.rank ? -1 : 1))
   const wanted = (packs.reduce((sum, { size }) => sum + size, 0) * percent) / 100
   let drawn = 0
@@ -72,8 +77,7 @@ export function drawPacks(packs: readonly PackList[], { percent, seed }: ReadDat
 /** Reads packs and compares every chunk and every pack with its digest. */
 export async function readPacks(
   repository: Repository,
-  seal: Seal,
-  packs: readonly PackList[],
+  packs: readonly KnownPack[],
   sizes: ReadonlyMap<string, number>,
   damages: Damages,
   bad: BadChunks,
@@ -86,7 +90,7 @@ export async function readPacks(
     const size = sizes.get(pack.digest)
     if (size === undefined) continue
     signal.throwIfAborted()
-    const reading = new PackReading(repository, seal, pack, size)
+    const reading = new PackReading(repository, pack, size)
     await reading.run()
     // What can be had of a pack that is damaged elsewhere is not lost.
     bad.packs.delete(pack.digest)
@@ -107,8 +111,7 @@ export async function readPacks(
 /** The reading of one pack, a piece at a time. */
 class PackReading {
   readonly #repository: Repository
-  readonly #seal: Seal
-  readonly #pack: PackList
+  readonly #pack: KnownPack
   readonly #size: number
   readonly #hash = createHash('sha256')
   #position = 0
@@ -116,9 +119,8 @@ class PackReading {
   /** Digests of chunks that are not what they were. */
   readonly bad: Buffer[] = []
 
-  constructor(repository: Repository, seal: Seal, pack: PackList, size: number) {
+  constructor(repository: Repository, pack: KnownPack, size: number) {
     this.#repository = repository
-    this.#seal = seal
     this.#pack = pack
     this.#size = size
   }
@@ -152,7 +154,7 @@ class PackReading {
 
   #isGood(sealed: Buffer, stored: { encoding: number; length: number }, digest: Buffer): boolean {
     try {
-      openChunk(this.#seal, sealed, stored, digest)
+      openChunk(this.#pack.seal, sealed, stored, digest)
       return true
     } catch {
       return false

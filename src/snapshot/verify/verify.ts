@@ -1,7 +1,7 @@
 import type { Report } from '../../model/progress.ts'
 import { findSnapshots } from '../browse/find.ts'
 import type { DirectoryRepository } from '../repository/directory.ts'
-import type { Seal } from '../seal.ts'
+import type { SealOf } from '../seal.ts'
 import { type Damage, Damages } from './damages.ts'
 import { Examination, type Examined } from './examine.ts'
 import { judge, type Verdict } from './judge.ts'
@@ -10,7 +10,7 @@ import { BadChunks, checkSizes, drawPacks, type ReadData, type ReadPacks, readPa
 
 export interface VerifyRequest {
   repository: DirectoryRepository
-  seal: Seal
+  sealOf: SealOf
   /** What the user calls the snapshots to look at; all where there are none. */
   words: readonly string[]
   /** Whether to read packs, too. */
@@ -31,17 +31,17 @@ export interface VerifyResult {
 
 /** Compares a repository with its digests. Whatever is in it, this ends with a result, which names all that is damaged. */
 export async function verify(request: VerifyRequest): Promise<VerifyResult> {
-  const { repository, report, seal, words, readData } = request
+  const { repository, report, sealOf, words, readData } = request
   const [damages, bad] = [new Damages(), new BadChunks()]
   report({ type: 'phase', phase: 'list', message: 'looking at what is listed' })
   const candidates = await chosen(request, await checkList(repository, damages), damages)
-  const examination = new Examination(repository, seal, damages)
+  const examination = new Examination(repository, sealOf, damages)
   const examined: Examined[] = []
   for (const candidate of candidates) examined.push(await examination.examine(candidate))
   const packs = new Map(examined.flatMap((one) => one.packs.map((pack) => [pack.digest, pack] as const)))
   const sizes = await checkSizes(repository, packs.values(), damages, bad)
   const drawn = readData ? drawPacks([...packs.values()], readData) : []
-  const read = await readPacks(repository, seal, drawn, sizes, damages, bad, request)
+  const read = await readPacks(repository, drawn, sizes, damages, bad, request)
   const snapshots: Verdict[] = []
   report({ type: 'phase', phase: 'trees', message: 'looking for every chunk' })
   for (const one of examined) snapshots.push(await judge({ ...request, damages, bad }, one))
@@ -53,13 +53,13 @@ export async function verify(request: VerifyRequest): Promise<VerifyResult> {
 
 /** Those that were asked for. Where the list cannot be read and names nothing that is asked for, none. */
 async function chosen(
-  { repository, seal, words }: VerifyRequest,
+  { repository, sealOf, words }: VerifyRequest,
   candidates: Candidate[],
   damages: Damages,
 ): Promise<Candidate[]> {
   if (words.length === 0) return candidates
   const listed = candidates.map((candidate) => candidate.listed)
-  const found = await findSnapshots(repository, seal, words, listed).catch((error) => {
+  const found = await findSnapshots(repository, sealOf, words, listed).catch((error) => {
     if (damages.all.length === 0) throw error
   })
   return candidates.filter((candidate) => found?.includes(candidate.listed))

@@ -9,17 +9,16 @@ import { chunksOf, findPlace, listFiles } from '../../../src/snapshot/browse/fil
 import { findSnapshot } from '../../../src/snapshot/browse/find.ts'
 import { openSnapshot, summaries } from '../../../src/snapshot/browse/summary.ts'
 import type { ListedSnapshot } from '../../../src/snapshot/repository/repository.ts'
-import { unsealed } from '../../../src/snapshot/seal.ts'
-import { SmallRepository } from './harness.ts'
+import { SmallRepository, sealOf } from './harness.ts'
 
 const small = new SmallRepository()
 t.teardown(() => small.remove())
 
 async function filesOf(listed: ListedSnapshot, place: string, isRecursive = false): Promise<FileEntry[]> {
   const repository = await small.open()
-  const opened = await openSnapshot(repository, unsealed, listed)
+  const opened = await openSnapshot(repository, sealOf, listed)
   const files: FileEntry[] = []
-  const chunks = await chunksOf(repository, unsealed, opened)
+  const chunks = await chunksOf(repository, opened)
   const work = await repository.workDirectory()
   await listFiles(chunks, work, findPlace(opened.config, place), isRecursive, (file) => files.push(file))
   return files
@@ -40,16 +39,16 @@ t.test('snapshots are listed, found, browsed and compared', async (t) => {
   const repository = await small.open()
 
   await t.test('lists', async (t) => {
-    const all = await summaries(repository, unsealed, undefined)
+    const all = await summaries(repository, sealOf, undefined)
     t.match(all, [
       { id: first.id, containers: ['db'], files: 9, volumes: 1, engine: 'old', standstill: 'pause' },
       { id: second.id, containers: ['db', 'web'], volumes: 2 },
     ])
-    t.equal((await summaries(repository, unsealed, 'web')).length, 1)
+    t.equal((await summaries(repository, sealOf, 'web')).length, 1)
   })
 
   await t.test('finds', async (t) => {
-    const find = async (word: string) => (await findSnapshot(repository, unsealed, word)).id
+    const find = async (word: string) => (await findSnapshot(repository, sealOf, word)).id
     t.equal(await find('latest'), second.id)
     t.equal(await find('db'), second.id, 'the newest of a container')
     t.equal(await find(first.id), first.id)
@@ -84,8 +83,8 @@ t.test('snapshots are listed, found, browsed and compared', async (t) => {
 
   await t.test('compares', async (t) => {
     const side = async (listed: ListedSnapshot) => {
-      const opened = await openSnapshot(repository, unsealed, listed)
-      return { config: opened.config, chunks: await chunksOf(repository, unsealed, opened) }
+      const opened = await openSnapshot(repository, sealOf, listed)
+      return { config: opened.config, chunks: await chunksOf(repository, opened) }
     }
     const work = await repository.workDirectory()
     const diff = await diffSnapshots(await side(first), await side(second), work)

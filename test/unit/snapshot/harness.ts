@@ -15,11 +15,14 @@ import { openSnapshot } from '../../../src/snapshot/browse/summary.ts'
 import { TreeWalk } from '../../../src/snapshot/browse/walk.ts'
 import type { SnapshotTree } from '../../../src/snapshot/config.ts'
 import { readContents } from '../../../src/snapshot/contents.ts'
+import { newKeyFile } from '../../../src/snapshot/encryption.ts'
+import type { SealWithKey } from '../../../src/snapshot/keyring.ts'
 import { PackWriter } from '../../../src/snapshot/pack-writer.ts'
 import { publish } from '../../../src/snapshot/publish.ts'
 import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
+import { mediaTypes } from '../../../src/snapshot/repository/oci.ts'
 import type { ListedSnapshot } from '../../../src/snapshot/repository/repository.ts'
-import { unsealed } from '../../../src/snapshot/seal.ts'
+import { type Seal, type SealOf, unsealed } from '../../../src/snapshot/seal.ts'
 import { type VerifyResult, verify } from '../../../src/snapshot/verify/verify.ts'
 
 /** Content of files by path; a number is so many bytes that do not compress, from a seed that the path and the number make. */
@@ -63,18 +66,23 @@ export class SmallRepository {
   /** Takes a snapshot of containers, each with volumes by name. */
   async take(
     containers: Record<string, string[]>,
-    { config = {}, engineId = engine.info.ID }: { config?: object; engineId?: string } = {},
+    {
+      config = {},
+      engineId = engine.info.ID,
+      seal = unsealed,
+      key,
+    }: { config?: object; engineId?: string } & Partial<SealWithKey> = {},
   ): Promise<ListedSnapshot> {
     const repository = await this.open()
-    const contents = await readContents(repository, unsealed, undefined)
+    const contents = await readContents(repository, seal, key)
     const work = await repository.workDirectory()
-    const packs = new PackWriter(repository, work, unsealed)
+    const packs = new PackWriter(repository, work, seal)
     const agent = mkdtempSync(join(this.directory, 'agent-'))
     const sink = new ChunkSink(intoPacks(packs), 1)
     sink.addKnown(contents.chunks.index.digests)
     const trees: SnapshotTree[] = []
     for (const [container, volumes] of Object.entries(containers))
-      for (const volume of volumes) trees.push(await this.#read(agent, sink, container, volume))
+      for (const volume of volumes) trees.push(await this.#read(agent, sink, container, volume, seal.seed))
     await sink.flush()
     await packs.end()
     rmSync(agent, { recursive: true })
@@ -90,24 +98,31 @@ export class SmallRepository {
       id: `${(++this.#count).toString(16).padStart(4, '0')}${Math.random().toString(16).slice(2, 10).padEnd(8, '0')}`,
       madeBy: 'wherry test',
       repository,
-      seal: unsealed,
+      seal,
+      key,
       contents,
       directory: work,
       packs: packs.packs,
-      images: [],
-      redactEnv: [],
       stood: { instantMs: Date.now(), kind: 'pause', pauseSeconds: 0.1 },
       trees,
+      images: [],
+      redactEnv: [],
     } as never)
   }
 
-  async #read(agent: string, sink: ChunkSink, container: string, volume: string): Promise<SnapshotTree> {
+  async #read(
+    agent: string,
+    sink: ChunkSink,
+    container: string,
+    volume: string,
+    seed: string,
+  ): Promise<SnapshotTree> {
     const id = `volume:${volume}`
-    const params = { trees: [{ id, path: this.volume(volume) }], isFinal: true, seed: unsealed.seed }
+    const params = { trees: [{ id, path: this.volume(volume) }], isFinal: true, seed }
     const [read] = (await new SnapshotRound(params, agent, sink, () => {}).run()).trees
     if (!read) throw new Error('nothing was read')
     const { files, directories, entries, totalBytes: bytes, digest, isTrusted } = read
-    const refs = await storeTree(agent, id, unsealed.seed, sink)
+    const refs = await storeTree(agent, id, seed, sink)
     const place = { id, kind: 'volume' as const, container, destination: '/data', source: volume }
     return { ...place, files, directories, entries, bytes, digest, refs, isTrusted }
   }
@@ -120,8 +135,8 @@ export class SmallRepository {
 /** Every file of a snapshot by `TREE/PATH`, with the digest of its content as it is read from the repository. */
 export async function readBack(path: string, listed: ListedSnapshot): Promise<Record<string, string>> {
   const repository = await DirectoryRepository.open(path)
-  const opened = await openSnapshot(repository, unsealed, listed)
-  const chunks = await chunksOf(repository, unsealed, opened)
+  const opened = await openSnapshot(repository, sealOf, listed)
+  const chunks = await chunksOf(repository, opened)
   const found: Record<string, string> = {}
   for (const tree of opened.config.trees) {
     await using walk = await TreeWalk.open(chunks, await repository.workDirectory(), tree)
@@ -139,11 +154,27 @@ export async function readBack(path: string, listed: ListedSnapshot): Promise<Re
 export async function verifyAll(path: string, readData = true): Promise<VerifyResult> {
   return verify({
     repository: await DirectoryRepository.open(path, { evenDamaged: true }),
-    seal: unsealed,
+    sealOf,
     words: [],
     readData: readData ? { percent: 100, seed: '' } : undefined,
     ...quiet,
   })
+}
+
+const seals = new Map<string, Seal>()
+
+/** A key of its own for snapshots of a repository. */
+export async function newKey(repository: DirectoryRepository): Promise<Required<SealWithKey>> {
+  const { file, seal } = await newKeyFile({ passphrase: 'x' }, 1)
+  const key = await repository.add(file, mediaTypes.key)
+  seals.set(key.digest, seal)
+  return { seal, key }
+}
+
+/** What a snapshot of these tests is sealed with. */
+export const sealOf: SealOf = async ({ layers }) => {
+  const key = layers.find(({ mediaType }) => mediaType === mediaTypes.key)
+  return key ? (seals.get(key.digest) ?? unsealed) : unsealed
 }
 
 /** For whatever reports and can be called off. */

@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeF
 import { join } from 'node:path'
 import t, { type t as tap } from 'tap'
 import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
+import { mediaTypes } from '../../../src/snapshot/repository/oci.ts'
 import { readBack, SmallRepository, verifyAll } from './harness.ts'
 import { planned, pruneNow } from './pruning.ts'
 
@@ -55,6 +56,23 @@ t.test('what a policy removes goes, and packs that are mostly unneeded are writt
   t.match(again, { surplus: [], repack: [], halfWritten: [] }, 'nothing is left to do')
   await small.take({ db: ['data'] })
   t.strictSame((await verifyAll(small.path)).damages, [], 'a new snapshot builds on what is there')
+})
+
+t.test('what a manifest names beside indexes and packs stays named', async (t) => {
+  const { small, later } = await withWaste(t)
+  const repository = await small.open()
+  for (const listed of later) {
+    const manifest = await repository.readManifest(listed)
+    const key = await repository.add(Buffer.from('key'), mediaTypes.key)
+    await repository.publish({ ...manifest, layers: [key, ...manifest.layers] }, listed)
+  }
+  t.equal((await pruneNow(small.path, { last: 1 })).republished.length, 1)
+  t.strictSame((await verifyAll(small.path)).damages, [])
+  for (const listed of await listOf(small.path)) {
+    const [key] = (await repository.readManifest(listed)).layers
+    t.equal(key?.mediaType, mediaTypes.key)
+    t.equal((await repository.read(key?.digest ?? '')).toString(), 'key')
+  }
 })
 
 t.test('without a policy only surplus goes', async (t) => {

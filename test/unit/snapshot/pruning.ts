@@ -1,12 +1,11 @@
 import { type Pruned, type PrunePlan, planPrune, prune } from '../../../src/snapshot/prune/prune.ts'
 import type { Policy } from '../../../src/snapshot/prune/retention.ts'
 import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
-import { unsealed } from '../../../src/snapshot/seal.ts'
-import { quiet } from './harness.ts'
+import { quiet, sealOf } from './harness.ts'
 
 /** What would be done. */
 export async function planned(path: string, policy: Policy = {}): Promise<PrunePlan> {
-  return planPrune({ repository: await DirectoryRepository.open(path), seal: unsealed, policy, ...quiet })
+  return planPrune({ repository: await DirectoryRepository.open(path), sealOf, policy, ...quiet })
 }
 
 /** Prunes a repository, as the command does once it was told to. */
@@ -16,7 +15,7 @@ export async function pruneNow(
   report: (event: object) => void = quiet.report,
 ): Promise<Pruned> {
   const repository = await DirectoryRepository.open(path)
-  const request = { repository, seal: unsealed, policy, ...quiet, report }
+  const request = { repository, sealOf, policy, ...quiet, report }
   return prune(request, await planPrune(request))
 }
 

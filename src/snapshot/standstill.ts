@@ -1,6 +1,8 @@
 import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { dockerFor } from '../migrate/checks/check.ts'
+import { patiently } from '../migrate/patience.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
@@ -30,7 +32,8 @@ export interface StandstillRequest {
 /**
  * Does something while none of the running containers of a group does anything, all of them at once, and lets them go on
  * afterwards whatever happens. One that somebody had paused before stays so.
- * @throws WherryError `pause-too-long` when that took longer than the limit: what was done then proves nothing.
+ * @throws WherryError `pause-too-long` when that took longer than the limit: what was done then proves nothing; `left-still`
+ * when they cannot be let go on.
  */
 export async function whileStill<T>(
   request: StandstillRequest,
@@ -47,7 +50,9 @@ export async function whileStill<T>(
   try {
     result = await action()
   } finally {
-    await still.goOn()
+    await patiently(request.report, () => still.goOn()).catch((error) => {
+      throw leftStill(request, running, error)
+    })
   }
   const pauseSeconds = (performance.now() - startedMs) / 1000
   if (still.wasCutShort()) throw tooLong(request)
@@ -126,6 +131,27 @@ async function eachOf(
 async function allDone(work: Promise<unknown>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(work))
     if (outcome.status === 'rejected') throw outcome.reason
+}
+
+/** Whether an error says that containers stand still yet. */
+export function isLeftStill(error: unknown): boolean {
+  return error instanceof WherryError && error.code === 'left-still'
+}
+
+function leftStill({ engine, how }: StandstillRequest, running: Manifest[], cause: unknown): WherryError {
+  const names = running.map(({ name }) => name).join(' ')
+  return new WherryError(
+    'left-still',
+    exitCodes.needsUser,
+    `Not all of ${names} could be let go on on ${engine.name}: ${messageOf(cause)}`,
+    {
+      cause,
+      suggestions: [
+        `When it answers: ${dockerFor(engine.name)} ${how === 'stop' ? 'start' : 'unpause'} ${names}`,
+      ],
+      data: { containers: running.map(({ name }) => name) },
+    },
+  )
 }
 
 function tooLong({ limitSeconds }: StandstillRequest): WherryError {

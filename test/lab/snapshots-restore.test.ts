@@ -6,12 +6,14 @@ import { runCounter } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { helpersLeft } from './harness/snapshot-run.ts'
-import { create, newRepository, restore, restoreWords, times } from './harness/snapshots.ts'
+import { create, newRepository, restoreWords, times } from './harness/snapshots.ts'
 import { wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
 await ensureWorkloadImage(['alpha', 'beta'])
+/** As soon as its journal has something. */
+const whenBegun = { record: '#1', stops: false }
 const network = ['--network', 't-own', '-v', '/anonymous']
 
 /** A snapshot of a container with a network, a volume of its own and an anonymous one, which takes a while to restore. */
@@ -30,7 +32,7 @@ async function unfinished(name: string): Promise<string[]> {
   const { json } = await wherry(['migration', 'list', '--json'])
   return json.migrations
     .filter(({ containers, status }: { containers: string[]; status: string }) => {
-      return containers.includes(name) && status === 'unfinished'
+      return containers.includes(name) && status === 'interrupted'
     })
     .map(({ id }: { id: string }) => id)
 }
@@ -38,16 +40,22 @@ async function unfinished(name: string): Promise<string[]> {
 t.test('restore that is killed at any moment is taken back whole', async (t) => {
   const repo = await snapshotOf(t, 't-cut')
   const before = await objectsOn(lab.beta)
+  const begin = async () => {
+    const run = new RunningCommand(restoreWords(repo, 'latest'), stateDirectory(), whenBegun)
+    if (!(await run.reached())) throw new Error(JSON.stringify(await run.ended))
+    return run
+  }
+  const whole = await begin()
   const startedMs = performance.now()
-  await restore(repo, 'latest')
+  t.equal((await whole.ended).exitCode, 0)
   const usualMs = performance.now() - startedMs
   await docker('beta', 'rm', '-f', '-v', 't-cut')
   await docker('beta', 'volume', 'rm', 't-cut')
   await docker('beta', 'network', 'rm', 't-own')
   let begun = 0
   for (let turn = 0; turn < times('WHERRY_TEST_KILLS', 8); turn++) {
-    const run = new RunningCommand(restoreWords(repo, 'latest'), stateDirectory())
-    await sleep(usualMs * (0.2 + 0.6 * Math.random()))
+    const run = await begin()
+    await sleep(usualMs * 0.7 * Math.random())
     run.kill('SIGKILL')
     t.equal((await run.ended).exitCode, undefined)
     t.strictSame(await helpersLeft(lab.beta), [], 'no helper is left')
@@ -75,4 +83,23 @@ t.test('Ctrl-C during restore: exit 130, and nothing of it is left', async (t) =
     t.strictSame(await objectsOn(lab.beta), before, 'beta is as before')
     t.strictSame(await unfinished('t-stopped'), [])
   }
+})
+
+t.test('restore that is killed after its commit can still be taken back', async (t) => {
+  const repo = await snapshotOf(t, 't-done')
+  const before = await objectsOn(lab.beta)
+  const point = { record: 'commit/commit', stops: true }
+  const run = new RunningCommand(restoreWords(repo, 'latest'), stateDirectory(), point)
+  t.ok(await run.reached())
+  run.kill('SIGKILL')
+  await run.ended
+  const [id = ''] = await unfinished('t-done')
+  const { json } = await wherry(['migration', 'list', '--json'])
+  t.comment(json.migrations.find((one: { id: string }) => one.id === id))
+  t.comment((await lab.beta.containers.inspect('t-done'))?.HostConfig.RestartPolicy)
+  const resumed = await wherry(['migration', 'resume', id, '--json'])
+  t.comment('resume', resumed.exitCode, resumed.stdout)
+  const ended = await wherry(['migration', 'rollback', id, '--yes', '--json'])
+  t.comment('rollback', ended.exitCode, ended.stdout)
+  t.strictSame(await objectsOn(lab.beta), before, 'beta is as before')
 })

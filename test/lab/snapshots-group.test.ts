@@ -26,11 +26,12 @@ async function standingIn(repo: string, snapshots: readonly string[]): Promise<S
 }
 
 async function removeCopies(): Promise<void> {
+  const isCopy = ({ Name }: { Name: string }) => copies.some((copy) => Name.startsWith(copy))
   await docker('beta', 'rm', '-f', '-v', ...copies)
-  for (const { Name } of await lab.beta.volumes.list())
-    if (Name.startsWith('t-')) await lab.beta.volumes.remove(Name)
-  for (const { Id, Name } of await lab.beta.networks.list())
-    if (Name.startsWith('t-')) await lab.beta.networks.remove(Id)
+  for (const volume of await lab.beta.volumes.list())
+    if (isCopy(volume)) await lab.beta.volumes.remove(volume.Name)
+  for (const network of await lab.beta.networks.list())
+    if (isCopy(network)) await lab.beta.networks.remove(network.Id)
 }
 
 t.test('a group that writes in one order is taken at one instant', async (t) => {

@@ -6,6 +6,7 @@ import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
+import { thawAnew } from './thaw.ts'
 
 /** What a group's standing still came to. */
 export interface StoodStill<T> {
@@ -82,8 +83,11 @@ async function pauseAll(
     })
     return {
       goOn: async () => {
-        // One that has ended has thawed them.
-        isFrozen = agent.isGone ? false : (await agent.request('thaw', {})).wasFrozen
+        const thawed = await agent.request('thaw', {}).catch(() => undefined)
+        isFrozen = thawed?.wasFrozen === true
+        // One that ended by itself has thawed them, and one that was killed has not: which it was cannot be told.
+        const ids = running.map(({ id }) => id)
+        if (!thawed) await thawAnew(engine, ids, report)
       },
       wasCutShort: () => !isFrozen,
     }
@@ -146,9 +150,13 @@ function leftStill({ engine, how }: StandstillRequest, running: Manifest[], caus
     `Not all of ${names} could be let go on on ${engine.name}: ${messageOf(cause)}`,
     {
       cause,
-      suggestions: [
-        `When it answers: ${dockerFor(engine.name)} ${how === 'stop' ? 'start' : 'unpause'} ${names}`,
-      ],
+      suggestions:
+        how === 'stop'
+          ? [`When it answers: ${dockerFor(engine.name)} start ${names}`]
+          : [
+              `Where one is shown as paused: ${dockerFor(engine.name)} unpause ${names}`,
+              'Where one runs and does nothing: the next snapshot of it lets it go on.',
+            ],
       data: { containers: running.map(({ name }) => name) },
     },
   )

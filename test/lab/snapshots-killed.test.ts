@@ -66,6 +66,23 @@ t.test('snapshot create that is killed while the container is frozen', async (t)
   await create(repo, ['t-still'])
 })
 
+t.test('an agent that is killed while the container is frozen', async (t) => {
+  t.teardown(() => clear(lab))
+  const repo = await newRepository(t)
+  await runCounter('t-alone')
+  await writeMuch('t-alone')
+  const run = started(createWords(repo, ['t-alone']))
+  await untilPhase(run, 'round-1')
+  const all = await lab.alpha.containers.list()
+  const agent = all.find(({ Names }) => Names[0]?.startsWith('/wherry-snapshot-'))
+  await untilPhase(run, 'final-round')
+  await lab.alpha.containers.kill(agent?.Id ?? '').catch(() => undefined)
+  const { exitCode, json } = await run.ended
+  t.comment(`exit ${exitCode}: ${json?.error?.message}`)
+  await goesOn(t, lab, 't-alone')
+  t.strictSame(await helpersLeft(lab.alpha), [])
+})
+
 t.test('a repository that breaks while the container is frozen', async (t) => {
   t.teardown(() => clear(lab))
   const repo = await newRepository(t)

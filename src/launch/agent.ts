@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
 
@@ -21,6 +22,8 @@ export interface AgentSettings {
 export interface RunningAgent {
   client: AgentClient
   containerId: string
+  /** Lets it end by itself, so that it lets go of what must not stay as it is: one that is removed is killed. */
+  end(): Promise<void>
   remove(): Promise<void>
 }
 
@@ -35,6 +38,9 @@ const capabilities = [
   'SETFCAP',
   'SYS_ADMIN',
 ]
+
+/** An agent that has not ended by itself by then does something that cannot be interrupted. */
+const endMilliseconds = 10_000
 
 /** Where the agent finds the mount of that index. */
 export function treePath(index: number): string {
@@ -58,6 +64,12 @@ export async function startAgent(engine: Engine, settings: AgentSettings): Promi
     return {
       client,
       containerId,
+      end: async () => {
+        client.close()
+        const until = performance.now() + endMilliseconds
+        while (performance.now() < until && (await engine.containers.inspect(containerId))?.State.Running)
+          await delay(50)
+      },
       remove: async () => {
         client.close()
         await remove()

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Engine } from '../engine/engine.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { DataPath, Warning } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
 import type { SnapshotTree } from './config.ts'
@@ -13,6 +14,7 @@ import { openReading, type Reading, type ReadingRequest } from './reading.ts'
 import type { Descriptor } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
+import { isLeftStill } from './standstill.ts'
 
 export interface CreateRequest {
   engine: Engine
@@ -73,6 +75,7 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
     })
     const { trees, stood, reading } = await readGroup(work)
     await packs.end()
+    request.signal.throwIfAborted()
     report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
     const { createdAt } = await publish({ ...work, packs: packs.packs, stood, trees, images })
     return {
@@ -89,9 +92,17 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
       link: reading.link.kind,
       warnings: group.warnings,
     }
+  } catch (error) {
+    throw request.signal.aborted && !isLeftStill(error) ? interrupted(error) : error
   } finally {
     await packs.discard()
   }
+}
+
+/** Whatever a signal broke off. */
+function interrupted(cause: unknown): WherryError {
+  const message = 'Interrupted; the containers go on, and there is no new snapshot.'
+  return new WherryError('interrupted', exitCodes.interrupted, message, { cause })
 }
 
 /** Reads everything and stores it in packs. The agent is gone afterwards. */

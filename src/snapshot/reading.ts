@@ -9,7 +9,7 @@ import { newestTrees } from './base.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest, CreateResult } from './create.ts'
 import type { Group } from './group.ts'
-import { type StoodStill, whileStill } from './standstill.ts'
+import { isLeftStill, type StoodStill, whileStill } from './standstill.ts'
 import { sendTree, TreeFile } from './tree-files.ts'
 
 /** Another round is not worth it when the last read so little, or was so quick. */
@@ -37,6 +37,8 @@ export class Reading {
   readonly #request: ReadingRequest
   readonly #agent: RunningAgent
   readonly #callOff: () => void
+  #read: Promise<StoodStill<ReadTree[]>> | undefined
+  #standsStill = false
 
   constructor(request: ReadingRequest, agent: RunningAgent, link: OwnLink) {
     this.#request = request
@@ -51,7 +53,12 @@ export class Reading {
   }
 
   /** Reads while the containers run, and then, while they stand still, what changed since. */
-  async readAll(): Promise<StoodStill<ReadTree[]>> {
+  readAll(): Promise<StoodStill<ReadTree[]>> {
+    this.#read ??= this.#readRounds()
+    return this.#read
+  }
+
+  async #readRounds(): Promise<StoodStill<ReadTree[]>> {
     const { engine, group, report, signal, standstill } = this.#request
     await this.#agent.client.request('openStore', { number: this.number })
     await this.#tellWhatIsThere()
@@ -64,10 +71,13 @@ export class Reading {
     const { maxPauseSeconds: limitSeconds } = this.#request
     const controlGroups = treePath(group.trees.length)
     const agent = this.#agent.client
+    this.#standsStill = true
     return whileStill(
       { engine, manifests: group.manifests, how: standstill, agent, controlGroups, limitSeconds, report },
       () => this.#round(true),
-    )
+    ).finally(() => {
+      this.#standsStill = false
+    })
   }
 
   /** Lets the lists of files be sent, and everything that waits. */
@@ -78,10 +88,19 @@ export class Reading {
     return this.#agent.client.request('storeTrees', { trees, seed: seal.seed })
   }
 
+  /** Ends the agent. What stands still goes on before this returns. @throws WherryError `left-still` where it does not. */
   async close(): Promise<void> {
     this.#request.signal.removeEventListener('abort', this.#callOff)
     this.link.close()
-    await this.#agent.remove()
+    try {
+      if (this.#standsStill) await this.#agent.end()
+      await this.#agent.remove()
+    } finally {
+      // What else failed in it has been met already.
+      await this.#read?.catch((error) => {
+        if (isLeftStill(error)) throw error
+      })
+    }
   }
 
   /** Chunks that need not be sent, and what each directory was like in its newest snapshot: what has not changed is not read. */

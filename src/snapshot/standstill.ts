@@ -1,9 +1,12 @@
 import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { dockerFor } from '../migrate/checks/check.ts'
+import { patiently } from '../migrate/patience.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
+import { thawAnew } from './thaw.ts'
 
 /** What a group's standing still came to. */
 export interface StoodStill<T> {
@@ -30,7 +33,8 @@ export interface StandstillRequest {
 /**
  * Does something while none of the running containers of a group does anything, all of them at once, and lets them go on
  * afterwards whatever happens. One that somebody had paused before stays so.
- * @throws WherryError `pause-too-long` when that took longer than the limit: what was done then proves nothing.
+ * @throws WherryError `pause-too-long` when that took longer than the limit: what was done then proves nothing; `left-still`
+ * when they cannot be let go on.
  */
 export async function whileStill<T>(
   request: StandstillRequest,
@@ -47,7 +51,9 @@ export async function whileStill<T>(
   try {
     result = await action()
   } finally {
-    await still.goOn()
+    await patiently(request.report, () => still.goOn()).catch((error) => {
+      throw leftStill(request, running, error)
+    })
   }
   const pauseSeconds = (performance.now() - startedMs) / 1000
   if (still.wasCutShort()) throw tooLong(request)
@@ -77,8 +83,11 @@ async function pauseAll(
     })
     return {
       goOn: async () => {
-        // One that has ended has thawed them.
-        isFrozen = agent.isGone ? false : (await agent.request('thaw', {})).wasFrozen
+        const thawed = await agent.request('thaw', {}).catch(() => undefined)
+        isFrozen = thawed?.wasFrozen === true
+        // One that ended by itself has thawed them, and one that was killed has not: which it was cannot be told.
+        const ids = running.map(({ id }) => id)
+        if (!thawed) await thawAnew(engine, ids, report)
       },
       wasCutShort: () => !isFrozen,
     }
@@ -126,6 +135,31 @@ async function eachOf(
 async function allDone(work: Promise<unknown>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(work))
     if (outcome.status === 'rejected') throw outcome.reason
+}
+
+/** Whether an error says that containers stand still yet. */
+export function isLeftStill(error: unknown): boolean {
+  return error instanceof WherryError && error.code === 'left-still'
+}
+
+function leftStill({ engine, how }: StandstillRequest, running: Manifest[], cause: unknown): WherryError {
+  const names = running.map(({ name }) => name).join(' ')
+  return new WherryError(
+    'left-still',
+    exitCodes.needsUser,
+    `Not all of ${names} could be let go on on ${engine.name}: ${messageOf(cause)}`,
+    {
+      cause,
+      suggestions:
+        how === 'stop'
+          ? [`When it answers: ${dockerFor(engine.name)} start ${names}`]
+          : [
+              `Where one is shown as paused: ${dockerFor(engine.name)} unpause ${names}`,
+              'Where one runs and does nothing: the next snapshot of it lets it go on.',
+            ],
+      data: { containers: running.map(({ name }) => name) },
+    },
+  )
 }
 
 function tooLong({ limitSeconds }: StandstillRequest): WherryError {

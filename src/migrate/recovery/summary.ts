@@ -28,7 +28,9 @@ export async function summaries(): Promise<MigrationSummary[]> {
 /** What a journal says about a migration. */
 export function summaryOf({ plan, records }: JournalContent): MigrationSummary {
   const state = stateOf(records)
-  const status = state.status === 'unfinished' ? (isAlive(state) ? 'running' : 'interrupted') : state.status
+  // After its commit a restore has nothing left to do.
+  const ended = plan.snapshot && state.committed ? 'finished' : 'interrupted'
+  const status = state.status === 'unfinished' ? (isAlive(state) ? 'running' : ended) : state.status
   const last = records.findLast((record) => 'step' in record)
   return {
     id: plan.id,

@@ -100,8 +100,9 @@ function stepsFor(parts: RestoreParts): Step[] {
     createContainers,
     fillTrees(parts),
     startRestored,
-    commitRestored,
+    // Nothing is left to do after the commit: what ends there is complete.
     restorePolicies,
+    commitRestored,
   ]
 }
 

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { type Ended, wherry } from './wherry.ts'
+
+/** A directory for a repository that is gone when the test has ended. */
+export async function newRepository(t: Test): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'wherry-snapshots-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return join(directory, 'repo')
+}
+
+/** The words that take containers of alpha into a repository. */
+export function createWords(repo: string, names: readonly string[], ...flags: string[]): string[] {
+  return ['snapshot', 'create', ...names, '--from', 'wherry-alpha', '--repo', repo, ...flags]
+}
+
+/** The words that make a snapshot's containers on beta. */
+export function restoreWords(repo: string, snapshot: string, ...flags: string[]): string[] {
+  return ['restore', snapshot, '--to', 'wherry-beta', '--repo', repo, ...flags]
+}
+
+/** Takes containers of alpha into a repository; throws with everything that was said when it fails. */
+export function create(repo: string, names: readonly string[], ...flags: string[]): Promise<Ended['json']> {
+  return succeed(createWords(repo, names, ...flags))
+}
+
+/** Makes a snapshot's containers on beta; throws with everything that was said when it fails. */
+export function restore(repo: string, snapshot: string, ...flags: string[]): Promise<Ended['json']> {
+  return succeed(restoreWords(repo, snapshot, ...flags))
+}
+
+async function succeed(words: readonly string[]): Promise<Ended['json']> {
+  const ended = await wherry([...words, '--json'])
+  if (ended.exitCode !== 0)
+    throw new Error(`wherry ${words[0]} ended with ${ended.exitCode}: ${ended.stdout}\n${ended.stderr}`)
+  return ended.json
+}
+
+/** How often a test does something that a longer run does more often: `name` is an environment variable. */
+export function times(name: string, usually: number): number {
+  return Number(process.env[name] ?? usually)
+}

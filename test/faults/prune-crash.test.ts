@@ -5,12 +5,12 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type t as tap } from 'tap'
-import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
-import { readBack, SmallRepository, verifyAll } from './harness.ts'
-import { planned, pruneNow } from './pruning.ts'
+import { DirectoryRepository } from '../../src/snapshot/repository/directory.ts'
+import { readBack, SmallRepository, verifyAll } from '../unit/snapshot/harness.ts'
+import { planned, pruneNow } from '../unit/snapshot/pruning.ts'
 
 const runs = 30
-const program = join(import.meta.dirname, 'pruning.ts')
+const program = join(import.meta.dirname, '../unit/snapshot/pruning.ts')
 
 const small = new SmallRepository()
 t.teardown(() => small.remove())

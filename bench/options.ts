@@ -10,8 +10,8 @@ export interface Options {
   repeat: number
 }
 
-/** The methods, and what forwarders and stretched networks let through. */
-const methodNames = [...methods.map(({ name }) => name), 'forward', 'stretch']
+/** The methods, what forwarders and stretched networks let through, and snapshots beside restic and borg. */
+const methodNames = [...methods.map(({ name }) => name), 'forward', 'stretch', 'snapshots']
 
 export const usage = `npm run bench -- [--scale F] [--only NAME]... [--sets NAME]... [--repeat N]
 

@@ -11,6 +11,7 @@ import type { Job, Method } from './methods/method.ts'
 import { whyNoRsync } from './methods/rsync.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { circumstances, type Row, ratioToTar, table, writeResults } from './report.ts'
+import { measureSnapshots, snapshotTable } from './snapshots.ts'
 import { type Crossing, measureStretch, stretchTable } from './stretch.ts'
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
@@ -43,6 +44,11 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
     options.only.includes('forward') && !interrupted ? await traffic(engines, options.scale) : []
   const stretch =
     options.only.includes('stretch') && !interrupted ? await crossings(engines, options.scale) : []
+  const sets = dataSets(options.scale).filter(({ name }) => options.sets.includes(name))
+  const snapshots =
+    options.only.includes('snapshots') && !interrupted
+      ? await measureSnapshots(engines, sets, scratch, say)
+      : []
   if (interrupted) return false
   const path = await writeResults({
     circumstances: facts,
@@ -52,10 +58,12 @@ async function benchmark(options: Options, scratch: string): Promise<boolean> {
     measurements: raw,
     forward,
     stretch,
+    snapshots,
   })
   if (rows.length > 0) process.stdout.write(`${table(rows)}\n`)
   if (forward.length > 0) process.stdout.write(`\n${forwardTable(forward)}\n`)
   if (stretch.length > 0) process.stdout.write(`\n${stretchTable(stretch)}\n`)
+  if (snapshots.length > 0) process.stdout.write(`\n${snapshotTable(snapshots)}\n`)
   say(`\nwritten to ${path}`)
   return !raw.some((row) => 'error' in row)
 }

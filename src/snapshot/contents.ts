@@ -39,7 +39,7 @@ export async function readContents(
     snapshots.push({ listed, manifest })
     const own = new Set(manifest.layers.map(({ digest }) => digest))
     for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
-      for (const pack of await chunks.readIndex(index)) {
+      for (const pack of await chunks.readIndex(index).catch(() => [])) {
         if (own.has(pack.digest) && !packs.has(pack.digest) && isThere(pack))
           packs.set(pack.digest, { pack, index })
       }

@@ -3,7 +3,7 @@ import { type KeyHolders, type KeySource, newKeyFile, openKeyFile } from './encr
 import { digestOf } from './repository/directory.ts'
 import { damaged } from './repository/failures.ts'
 import { type Descriptor, mediaTypes, type OciManifest } from './repository/oci.ts'
-import type { Repository } from './repository/repository.ts'
+import type { ListedSnapshot, Repository } from './repository/repository.ts'
 import { type Seal, unsealed } from './seal.ts'
 
 /** A seal, and the blob with its key where there is one. */
@@ -30,14 +30,16 @@ export class Keyring {
   }
 
   /**
-   * What new snapshots are sealed with: as the newest one, or for `holders` where there is none yet.
-   * @throws RefusedError `not-encrypted` when what is there is not, and `holders` are given.
+   * What new snapshots are sealed with: as the newest encrypted one, or for `holders` where there is none of any kind yet. A
+   * repository that holds anything encrypted gets nothing else.
+   * @throws RefusedError `not-encrypted`, `has-a-key`, and `say-encrypt` when a key is given for a new repository that would
+   * not be encrypted.
    */
   async forNew(holders: KeyHolders | undefined): Promise<SealWithKey> {
-    const [newest] = await this.#repository.list()
-    if (!newest) return holders ? this.#make(holders) : { seal: unsealed }
-    const manifest = await this.#repository.readManifest(newest)
-    const key = manifest.layers.find(({ mediaType }) => mediaType === mediaTypes.key)
+    const all = await this.#repository.list()
+    if (all.length === 0) return this.#forFirst(holders)
+    const key = await this.#newestKey(all)
+    if (key && holders && 'recipients' in holders) throw this.#hasKey()
     if (key) return { seal: await this.#open(key), key }
     if (!holders) return { seal: unsealed }
     throw new RefusedError(
@@ -45,6 +47,42 @@ export class Keyring {
       `${this.#repository.name} holds snapshots that are not encrypted.`,
       {
         suggestions: ['Begin another repository: --repo DIRECTORY --encrypt'],
+      },
+    )
+  }
+
+  #forFirst(holders: KeyHolders | undefined): Promise<SealWithKey> | SealWithKey {
+    if (holders) return this.#make(holders)
+    const { passphrase, identities = [] } = this.#source
+    if (passphrase === undefined && identities.length === 0) return { seal: unsealed }
+    throw new RefusedError(
+      'say-encrypt',
+      `A key is given, and ${this.#repository.name} holds nothing encrypted.`,
+      {
+        suggestions: ['To encrypt from the first snapshot on: --encrypt', 'Else give no key.'],
+      },
+    )
+  }
+
+  async #newestKey(all: readonly ListedSnapshot[]): Promise<Descriptor | undefined> {
+    let isReadable = false
+    for (const listed of all) {
+      // A damaged one is for `verify` to tell of.
+      const manifest = await this.#repository.readManifest(listed).catch(() => undefined)
+      isReadable ||= manifest !== undefined
+      const key = manifest?.layers.find(({ mediaType }) => mediaType === mediaTypes.key)
+      if (key) return key
+    }
+    if (!isReadable) throw damaged(this.#repository.name, 'Every manifest')
+    return undefined
+  }
+
+  #hasKey(): RefusedError {
+    return new RefusedError(
+      'has-a-key',
+      `${this.#repository.name} has a key already, and others cannot be let in later.`,
+      {
+        suggestions: ['Begin another repository for these recipients: --repo DIRECTORY'],
       },
     )
   }

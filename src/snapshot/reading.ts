@@ -63,7 +63,8 @@ export class Reading {
     await this.#agent.client.request('openStore', { number: this.number })
     await this.#tellWhatIsThere()
     const isRunning = group.manifests.some(({ state }) => state.running && !state.paused)
-    while (isRunning && anotherRound(this.rounds)) {
+    // One also where nothing runs: what it reads need not be read again by the next snapshot.
+    while ((isRunning || this.rounds.length === 0) && anotherRound(this.rounds)) {
       signal.throwIfAborted()
       await this.#round(false)
     }

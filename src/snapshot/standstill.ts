@@ -2,7 +2,7 @@ import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
 import { dockerFor } from '../migrate/checks/check.ts'
 import { patiently } from '../migrate/patience.ts'
-import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
@@ -40,24 +40,66 @@ export async function whileStill<T>(
   request: StandstillRequest,
   action: () => Promise<T>,
 ): Promise<StoodStill<T>> {
-  const running = request.manifests.filter(({ state }) => state.running && !state.paused)
+  const { engine, how, manifests, report } = request
+  // Others may have started and stopped containers since the manifests were made.
+  const before = await runningNow(engine, manifests)
+  const running = manifests.filter(({ id }) => before.has(id))
+  const removed = running.filter(({ hostConfig }) => hostConfig.AutoRemove === true)
+  if (how === 'stop' && removed.length > 0) throw wouldBeRemoved(removed)
   const startedMs = performance.now()
   if (running.length === 0) {
-    return { instantMs: Date.now(), result: await action(), pauseSeconds: 0, kind: 'none' }
+    const instantMs = Date.now()
+    const result = await action()
+    await assertNoneStarted(request, before)
+    return { instantMs, result, pauseSeconds: 0, kind: 'none' }
   }
-  const still = request.how === 'pause' ? await pauseAll(request, running) : await stopAll(request, running)
+  const still = how === 'pause' ? await pauseAll(request, running) : await stopAll(request, running)
   const instantMs = Date.now()
   let result: T
   try {
     result = await action()
+    await assertNoneStarted(request, how === 'pause' ? before : new Map())
   } finally {
-    await patiently(request.report, () => still.goOn()).catch((error) => {
+    await patiently(report, () => still.goOn()).catch((error) => {
       throw leftStill(request, running, error)
     })
   }
   const pauseSeconds = (performance.now() - startedMs) / 1000
   if (still.wasCutShort()) throw tooLong(request)
-  return { result, instantMs, pauseSeconds, kind: request.how }
+  return { result, instantMs, pauseSeconds, kind: how }
+}
+
+/** The containers that run and are not paused, by id, each with when it was started. */
+async function runningNow(engine: Engine, manifests: readonly Manifest[]): Promise<Map<string, string>> {
+  const documents = await Promise.all(manifests.map(({ id }) => engine.containers.inspect(id)))
+  const running = documents.filter((document) => document?.State.Running && !document.State.Paused)
+  return new Map(running.map((document) => [document?.Id ?? '', document?.State.StartedAt ?? '']))
+}
+
+/** @throws WherryError `started-meanwhile` when a container has been started while all of them should have stood still. */
+async function assertNoneStarted(
+  { engine, manifests }: StandstillRequest,
+  before: ReadonlyMap<string, string>,
+): Promise<void> {
+  const now = await runningNow(engine, manifests)
+  const started = manifests.filter(({ id }) => now.has(id) && now.get(id) !== before.get(id))
+  if (started.length === 0) return
+  const names = started.map(({ name }) => name).join(', ')
+  throw new WherryError(
+    'started-meanwhile',
+    exitCodes.rolledBack,
+    `${names} was started on ${engine.name} while everything had to stand still; there is no snapshot.`,
+    { suggestions: ['Find out who did it, and try again: what was read already is not read again.'] },
+  )
+}
+
+function wouldBeRemoved(manifests: readonly Manifest[]): RefusedError {
+  const names = manifests.map(({ name }) => name).join(', ')
+  return new RefusedError(
+    'stop-removes',
+    `${names} was started with --rm: the engine would remove it, and its anonymous volumes, when it is stopped.`,
+    { suggestions: ['--standstill pause stops nothing.'] },
+  )
 }
 
 interface Still {
@@ -92,7 +134,12 @@ async function pauseAll(
       wasCutShort: () => !isFrozen,
     }
   } catch (error) {
-    if (!(error instanceof WherryError && error.code === 'cannot-freeze')) throw error
+    if (!(error instanceof WherryError && error.code === 'cannot-freeze')) {
+      // An agent that was killed in the middle of it has thawed nothing.
+      const ids = running.map(({ id }) => id)
+      if (agent.isGone) await patiently(report, () => thawAnew(engine, ids, report))
+      throw error
+    }
     report({ type: 'note', message: `${error.message}: the engine pauses instead` })
   }
   return eachOf(
@@ -101,18 +148,20 @@ async function pauseAll(
     async (id) => {
       if ((await engine.containers.inspect(id))?.State.Paused) await engine.containers.unpause(id)
     },
+    report,
   )
 }
 
 function stopAll({ engine, report }: StandstillRequest, running: Manifest[]): Promise<Still> {
   const patience = new Map(running.map(({ id, config }) => [id, config.StopTimeout ?? 10]))
   const stop = (id: string) => engine.containers.stop(id, { timeoutSeconds: patience.get(id) ?? 10 })
-  return eachOf(running, stop, async (id) => {
+  const goOn = async (id: string) => {
     const now = await engine.containers.inspect(id)
     if (!now || now.State.Running) return
     await engine.containers.start(id)
     report({ type: 'note', message: `${now.Name.slice(1)} runs again` })
-  })
+  }
+  return eachOf(running, stop, goOn, report)
 }
 
 /** Brings each to a standstill; when one cannot be, all go on. */
@@ -120,13 +169,14 @@ async function eachOf(
   running: Manifest[],
   stop: (id: string) => Promise<void>,
   goOn: (id: string) => Promise<void>,
+  report: Report,
 ): Promise<Still> {
   const still = { goOn: () => allDone(running.map(({ id }) => goOn(id))), wasCutShort: () => false }
   try {
     await allDone(running.map(({ id }) => stop(id)))
     return still
   } catch (error) {
-    await still.goOn()
+    await patiently(report, () => still.goOn())
     throw error
   }
 }

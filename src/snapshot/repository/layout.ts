@@ -7,6 +7,14 @@ import { type Descriptor, isDescriptor, mediaTypes } from './oci.ts'
 
 const ownFiles = new Set(['oci-layout', 'index.json', 'blobs', 'wherry'])
 const layoutVersion = '1.0.0'
+const indexFields = new Set([
+  'schemaVersion',
+  'mediaType',
+  'artifactType',
+  'manifests',
+  'subject',
+  'annotations',
+])
 
 /**
  * What a directory is. `unfinished`: somebody began to make a repository in it and nothing was kept there yet; `missing` and
@@ -60,9 +68,10 @@ export class Layout {
       },
     )
     try {
-      const { manifests, mediaType, schemaVersion } = JSON.parse(text)
-      if (!Array.isArray(manifests)) return undefined
-      return { isWhole: mediaType === mediaTypes.index && schemaVersion === 2, entries: manifests }
+      const index = JSON.parse(text)
+      return Array.isArray(index.manifests)
+        ? { isWhole: isIndex(index), entries: index.manifests }
+        : undefined
     } catch {
       return undefined
     }
@@ -89,6 +98,13 @@ export class Layout {
     const listed = await this.parse().catch(() => ({ entries: [] }))
     return listed?.entries.length === 0
   }
+}
+
+/** Other programs leave the media type out (image-index.md); a field that is none is a damaged one. */
+function isIndex(index: Record<string, unknown>): boolean {
+  const { mediaType = mediaTypes.index, schemaVersion } = index
+  const isKnown = Object.keys(index).every((field) => indexFields.has(field))
+  return isKnown && mediaType === mediaTypes.index && schemaVersion === 2
 }
 
 function isLayout(text: string): boolean {

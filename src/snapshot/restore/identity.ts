@@ -122,6 +122,12 @@ function renamed(
       ...(mount.Source ? { Source: volumes.get(mount.Source) ?? mount.Source } : {}),
     }))
   }
+  if (hostConfig.Links) {
+    result.Links = hostConfig.Links.map((link) => {
+      const [other = '', alias = ''] = link.split(':').map((part) => part.split('/').at(-1) ?? '')
+      return `${containers.get(other) ?? other}:${alias || other}`
+    })
+  }
   if (hostConfig.VolumesFrom) {
     result.VolumesFrom = hostConfig.VolumesFrom.map((from) => {
       const [other = '', ...rest] = from.split(':')

@@ -44,19 +44,22 @@ export async function planRestore(
     config.redacted,
     options.variables,
   )
+  assertKnown(chosen, options)
   const renaming = renamingFor(chosen, namesFor(chosen, options.names), options.identity, {
     volumes: options.mapVolume,
     networks: options.mapNetwork,
   })
   const manifests = chosen.map((manifest) => {
     const renamed = withIdentity(manifest, renaming, options.identity)
-    return options.start ? renamed : { ...renamed, state: { ...renamed.state, running: false } }
+    // Whoever had paused it did so to that container.
+    const running = options.start && renamed.state.running
+    return { ...renamed, state: { ...renamed.state, running, paused: false } }
   })
   const facts = await factsFor(target, config, manifests)
   const id = newMigrationId(new Date())
   const { plan, refusals } = planMigration(id, new Date().toISOString(), facts, optionsFor(config, options))
   const trees = matchTrees(config, chosen, plan, renaming)
-  refuse([...refusals, ...missingTrees(plan, trees)])
+  refuse([...refusals, ...missingTrees(plan, trees), ...sharedNames(trees)])
   return { plan: { ...plan, snapshot: { id: config.id, repo } }, trees }
 }
 
@@ -163,6 +166,41 @@ function matchTrees(
     }[kind]
     return plan.trees.some((planned) => planned.id === id) ? [{ tree, id }] : []
   })
+}
+
+/** Two things of the snapshot that would become one. */
+function sharedNames(trees: RestorePlan['trees']): Refusal[] {
+  const ids = trees.map(({ id }) => id)
+  return [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))].map((id) => ({
+    code: 'name-twice',
+    message: `Two volumes of the snapshot would become ${id}, and one would overwrite the other.`,
+    suggestions: ['Give each a name of its own: --map-volume OLD=NEW'],
+  }))
+}
+
+/** @throws RefusedError `unknown-name` for an old name that nothing in the snapshot has. */
+function assertKnown(chosen: readonly Manifest[], { mapNetwork, mapVolume, names }: RestoreOptions): void {
+  const known = {
+    '--name': chosen.map(({ name }) => name),
+    '--map-volume': chosen.flatMap(({ mounts }) => mounts.map(({ source }) => source)),
+    '--map-network': chosen.flatMap(({ networks }) => networks.map(({ Name }) => Name)),
+  }
+  const given = {
+    '--name': [...names.keys()].filter((name) => name !== ''),
+    '--map-volume': Object.keys(mapVolume),
+    '--map-network': Object.keys(mapNetwork),
+  }
+  for (const flag of ['--name', '--map-volume', '--map-network'] as const) {
+    const unknown = given[flag].filter((name) => !known[flag].includes(name))
+    if (unknown.length === 0) continue
+    throw new RefusedError(
+      'unknown-name',
+      `${flag} names ${unknown.join(', ')}, which is not in what is restored.`,
+      {
+        suggestions: [`There is: ${[...new Set(known[flag])].join(', ') || 'none'}.`],
+      },
+    )
+  }
 }
 
 function missingTrees(plan: Plan, trees: RestorePlan['trees']): Refusal[] {

@@ -61,7 +61,7 @@ export async function restoreVolume(request: RestoreVolumeRequest): Promise<Rest
   const chunks = new ChunkStore(repository, seal)
   await chunks.addSnapshot(manifest)
   await chunks.assertPacksThere()
-  if (!overwrite) await target.volumes.create({ Name: into, Driver: 'local', DriverOpts: {}, Labels: {} })
+  const own = overwrite ? undefined : await makeVolume(target, into)
   try {
     const { files, bytes } = await fill(request, chunks, tree)
     return {
@@ -75,10 +75,26 @@ export async function restoreVolume(request: RestoreVolumeRequest): Promise<Rest
       totalSeconds: Math.round(performance.now() - startedMs) / 1000,
     }
   } catch (error) {
-    if (overwrite) throw halfRestored(request, error)
-    await target.volumes.remove(into)
+    if (!own) throw halfRestored(request, error)
+    // Why it could not be filled says more.
+    await removeVolume(target, into, own).catch(() => undefined)
     throw error
   }
+}
+
+/** The label of a volume that a restore made: a value that no other has. */
+const ownLabel = 'wherry.restored'
+
+/** Makes a volume. Creating one that is there is no error to an engine, but it would be one to its owner. */
+async function makeVolume(target: Engine, name: string): Promise<string> {
+  const own = randomBytes(8).toString('hex')
+  await target.volumes.create({ Name: name, Driver: 'local', DriverOpts: {}, Labels: { [ownLabel]: own } })
+  if ((await target.volumes.inspect(name))?.Labels?.[ownLabel] === own) return own
+  throw new RefusedError('volume-exists', `A volume named ${name} has appeared on ${target.name}.`)
+}
+
+async function removeVolume(target: Engine, name: string, own: string): Promise<void> {
+  if ((await target.volumes.inspect(name))?.Labels?.[ownLabel] === own) await target.volumes.remove(name)
 }
 
 function findTree({ config, volume }: RestoreVolumeRequest): SnapshotTree {
@@ -194,7 +210,8 @@ function namesOf(path: string): string[] {
 }
 
 function halfRestored({ into, target, config }: RestoreVolumeRequest, error: unknown): Error {
-  if (error instanceof RefusedError) return error
+  // It is found out before anything is written.
+  if (error instanceof RefusedError && error.code === 'path-not-in-snapshot') return error
   return new WherryError(
     'volume-half-restored',
     exitCodes.needsUser,

@@ -1,0 +1,72 @@
+import t from 'tap'
+import type { AgentClient } from '../../../src/agent/client.ts'
+import type { Engine } from '../../../src/engine/engine.ts'
+import type { Manifest } from '../../../src/model/manifest.ts'
+import { isLeftStill, whileStill } from '../../../src/snapshot/standstill.ts'
+
+/** Containers of one engine that only stop and start; one named in `fails` does not do that. */
+function fake(fails: { stop?: string; start?: string } = {}) {
+  const stopped = new Set<string>()
+  const containers = {
+    stop: async (id: string) => {
+      if (id === fails.stop) throw new Error('it does not stop')
+      stopped.add(id)
+    },
+    start: async (id: string) => {
+      if (id === fails.start) throw new Error('it does not start')
+      stopped.delete(id)
+    },
+    inspect: async (id: string) => ({ Name: `/${id}`, State: { Running: !stopped.has(id) } }),
+  }
+  const manifests = ['a', 'b', 'c'].map((id) => ({
+    id,
+    name: id,
+    config: {},
+    state: { running: true, paused: false },
+  }))
+  const request = {
+    engine: { name: 'alpha', containers } as unknown as Engine,
+    manifests: manifests as unknown as Manifest[],
+    how: 'stop' as const,
+    agent: {} as AgentClient,
+    controlGroups: '',
+    limitSeconds: 1,
+    report: () => undefined,
+  }
+  return { stopped, request }
+}
+
+t.test('all stand still at once, and go on afterwards', async (t) => {
+  const { stopped, request } = fake()
+  const { result, kind } = await whileStill(request, async () => [...stopped])
+  t.strictSame(result.sort(), ['a', 'b', 'c'])
+  t.equal(kind, 'stop')
+  t.equal(stopped.size, 0)
+})
+
+t.test('they go on when what was to be done fails', async (t) => {
+  const { stopped, request } = fake()
+  await t.rejects(
+    whileStill(request, () => Promise.reject(new Error('disk full'))),
+    /disk full/,
+  )
+  t.equal(stopped.size, 0)
+})
+
+t.test('they go on when one of them does not stand still', async (t) => {
+  const { stopped, request } = fake({ stop: 'b' })
+  await t.rejects(
+    whileStill(request, () => t.fail('nothing is done') as never),
+    /it does not stop/,
+  )
+  t.equal(stopped.size, 0)
+})
+
+t.test('one that cannot be let go on is told of before anything else', async (t) => {
+  const { stopped, request } = fake({ start: 'c' })
+  const error = await whileStill(request, () => Promise.reject(new Error('disk full'))).catch((one) => one)
+  t.ok(isLeftStill(error))
+  t.match(error, { exitCode: 5, message: /a b c .*alpha: it does not start/ })
+  t.match(error.suggestions, [/docker --context alpha start a b c/])
+  t.strictSame([...stopped], ['c'])
+})

@@ -16,12 +16,17 @@ function fake(fails: { stop?: string; start?: string } = {}) {
       if (id === fails.start) throw new Error('it does not start')
       stopped.delete(id)
     },
-    inspect: async (id: string) => ({ Name: `/${id}`, State: { Running: !stopped.has(id) } }),
+    inspect: async (id: string) => ({
+      Id: id,
+      Name: `/${id}`,
+      State: { Running: !stopped.has(id), StartedAt: '2026' },
+    }),
   }
   const manifests = ['a', 'b', 'c'].map((id) => ({
     id,
     name: id,
     config: {},
+    hostConfig: {},
     state: { running: true, paused: false },
   }))
   const request = {
@@ -69,4 +74,20 @@ t.test('one that cannot be let go on is told of before anything else', async (t)
   t.match(error, { exitCode: 5, message: /a b c .*alpha: it does not start/ })
   t.match(error.suggestions, [/docker --context alpha start a b c/])
   t.strictSame([...stopped], ['c'])
+})
+
+t.test('a container that would be removed is not stopped', async (t) => {
+  const { stopped, request } = fake()
+  const [first] = request.manifests
+  if (first) first.hostConfig = { AutoRemove: true }
+  const nothing = () => t.fail('nothing is done') as never
+  await t.rejects(whileStill(request, nothing), { code: 'stop-removes', exitCode: 3 })
+  t.equal(stopped.size, 0)
+})
+
+t.test('one that somebody starts meanwhile is noticed, and all go on', async (t) => {
+  const { stopped, request } = fake()
+  const doing = whileStill(request, async () => stopped.delete('b'))
+  await t.rejects(doing, { code: 'started-meanwhile', message: /^b was started/ })
+  t.equal(stopped.size, 0)
 })

@@ -11,7 +11,8 @@ export function describeCreated(result: CreateResult, colours: ChalkInstance): s
     `${colours.bold(`snapshot ${id}`)} in ${repo}`,
     ...containers.map(({ name, volumes }) => {
       const of = volumes.map(
-        ({ name: volume, bytes, files }) => `${volume} (${prettyBytes(bytes)}, ${files} files)`,
+        ({ name: volume, bytes, files }) =>
+          `${volume} (${prettyBytes(bytes)}, ${files} ${files === 1 ? 'file' : 'files'})`,
       )
       return `  ${name}${of.length > 0 ? `: ${of.join(', ')}` : ''}`
     }),
@@ -31,7 +32,7 @@ export function describeRestored(result: RestoreResult, colours: ChalkInstance):
       `  ${name}: ${running ? 'runs' : 'does not run'}`,
       ...volumes.map(
         ({ name: volume, destination, bytes, files }) =>
-          `    ${destination}: ${volume} (${prettyBytes(bytes)}, ${files} files)`,
+          `    ${destination}: ${volume} (${prettyBytes(bytes)}, ${files} ${files === 1 ? 'file' : 'files'})`,
       ),
       ...networks.map(
         ({ name: network, ipv4, ipv6 }) =>
@@ -50,6 +51,6 @@ export function describeRestoredVolume(result: RestoreVolumeResult, colours: Cha
   const { snapshot, engine, volume, path, filesWritten, bytesWritten, totalSeconds } = result
   return [
     `${colours.bold(`${volume}${path ? `, ${path}` : ''} restored`)} on ${engine} from snapshot ${snapshot}`,
-    `  ${filesWritten} files (${prettyBytes(bytesWritten)}) written, ${totalSeconds.toFixed(1)} s in all`,
+    `  ${filesWritten} ${filesWritten === 1 ? 'file' : 'files'} (${prettyBytes(bytesWritten)}) written, ${totalSeconds.toFixed(1)} s in all`,
   ].join('\n')
 }

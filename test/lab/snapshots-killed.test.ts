@@ -27,7 +27,7 @@ t.test('snapshot create that is killed at any moment leaves nothing in the way',
   await take(0)
   const usualMs = performance.now() - startedMs
   let killed = 0
-  for (let turn = 1; turn <= times('WHERRY_TEST_KILLS', 10); turn++) {
+  for (let turn = 1; turn <= times('WHERRY_TEST_KILLS', 5); turn++) {
     const run = started(createWords(repo, ['t-killed']))
     await sleep(Math.random() * usualMs)
     run.kill('SIGKILL')

@@ -1,5 +1,6 @@
 import { createCipheriv } from 'node:crypto'
 import { AgentError } from './errors.ts'
+import { frameHeaderBytes } from './frames.ts'
 
 const checkBytes = 16
 
@@ -17,6 +18,13 @@ export function sealBatch(batch: Buffer, { round, tree }: BatchOrigin): void {
   batch.writeUInt32LE(round, checkBytes)
   batch.writeUInt32LE(tree, checkBytes + 4)
   check(batch).copy(batch)
+}
+
+/** A batch without operations: it says that whoever sends is there yet. */
+export function emptyBatch(origin: BatchOrigin): Buffer {
+  const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
+  sealBatch(batch, origin)
+  return batch
 }
 
 /** Where a batch belongs to. Throws a RangeError when it is too short to be one. */

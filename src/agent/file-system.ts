@@ -1,4 +1,4 @@
-import { check, system } from './system.ts'
+import { check, syncFileSystem, system } from './system.ts'
 
 const names = new Map<number, string>([
   [0xef53, 'ext'],
@@ -26,7 +26,16 @@ const buffer = Buffer.alloc(256)
  * Whether writing back the dirty pages of this file system makes the next write through a memory mapping fault and so
  * change ctime. Local disk file systems do; tmpfs never writes back, and others promise nothing.
  */
-export function leavesTraces(descriptor: number): boolean {
+function leavesTraces(descriptor: number): boolean {
   check('fstatfs', system.fstatfs(descriptor, buffer))
   return trusted.has(fileSystemName(buffer.readUInt32LE(0)))
+}
+
+/** Writes dirty pages back before a scan, so that any later write shows in ctime. False when that is not certain. */
+export async function writeBack(root: number): Promise<boolean> {
+  if (!leavesTraces(root)) return false
+  return syncFileSystem(root).then(
+    () => true,
+    () => false,
+  )
 }

@@ -1,16 +1,14 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import { type BatchOrigin, batchHeaderBytes, sealBatch } from './batch.ts'
+import { type BatchOrigin, emptyBatch } from './batch.ts'
 import { takeBuffer } from './buffer-pool.ts'
 import { catalogPath, readSummary } from './catalog.ts'
 import type { Channel } from './channel.ts'
 import { AgentError } from './errors.ts'
-import { leavesTraces } from './file-system.ts'
-import { frameHeaderBytes } from './frames.ts'
+import { writeBack } from './file-system.ts'
 import { openTreeSender } from './open-tree-sender.ts'
 import { OpsWriter } from './ops.ts'
 import type { Params, Progress, Result, SentTree } from './protocol.ts'
 import type { TreeSender } from './send-tree.ts'
-import { syncFileSystem } from './system.ts'
 
 const heartbeatMilliseconds = 5_000
 const progressMilliseconds = 200
@@ -72,7 +70,7 @@ export class SendRound {
     const sender = openTreeSender(options, ops)
     const before = this.#bytes
     try {
-      const isTrusted = !isFinal && (await this.#writeBack(sender.root))
+      const isTrusted = !isFinal && (await writeBack(sender.root))
       await this.#walk(sender, ops)
       const digest = sender.finish(isTrusted)
       ops.treeEnd(digest)
@@ -85,15 +83,6 @@ export class SendRound {
       sender.discard()
       throw error
     }
-  }
-
-  /** Writes dirty pages back before the scan, so that any later write shows in ctime. False when that is not certain. */
-  async #writeBack(root: number): Promise<boolean> {
-    if (!leavesTraces(root)) return false
-    return syncFileSystem(root).then(
-      () => true,
-      () => false,
-    )
   }
 
   async #walk(sender: TreeSender, ops: OpsWriter): Promise<void> {
@@ -123,10 +112,8 @@ export class SendRound {
 
   /** An empty batch, so that the target can tell a long scan from a dead link. */
   async #beat(): Promise<void> {
-    const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
-    sealBatch(batch, this.#origin)
     // The round's next batch meets the same error and reports it.
-    await this.#channel.send(batch).catch(() => undefined)
+    await this.#channel.send(emptyBatch(this.#origin)).catch(() => undefined)
   }
 
   get #origin(): BatchOrigin {

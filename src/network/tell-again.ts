@@ -24,6 +24,7 @@ export async function tellAgain(
   image: string,
   labels: Record<string, string>,
 ): Promise<void> {
+  // Neighbours learn it by themselves too, only later.
   await Promise.all(names.map((name) => tell(engine, name, image, labels).catch(() => {})))
 }
 
@@ -45,6 +46,7 @@ async function tell(
   try {
     await letAnnounce(engine, id)
   } catch (error) {
+    // Why it could not announce says more.
     await engine.containers.remove(id).catch(() => {})
     throw error
   }

@@ -97,6 +97,7 @@ export async function storeBlob(
     if (path) await to.addFile(path, blob)
     return isThere
   } finally {
+    // It is closed already where all went well; else it goes.
     await file?.close().catch(() => undefined)
     if (path) await rm(path, { force: true })
   }

@@ -18,6 +18,7 @@ export async function newestTrees({
 }: ReadingRequest): Promise<Map<string, SnapshotTree>> {
   const found = new Map<string, SnapshotTree>()
   for (const { manifest } of contents.snapshots.slice(0, lookBack)) {
+    // What cannot be read is no base; everything is read then.
     const config = await readConfig(repository, seal, manifest.config).catch(() => undefined)
     if (config?.engine.id !== engine.info.ID) continue
     for (const { id, kind, source } of group.trees) {

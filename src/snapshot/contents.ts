@@ -39,6 +39,7 @@ export async function readContents(
     snapshots.push({ listed, manifest })
     const own = new Set(manifest.layers.map(({ digest }) => digest))
     for (const index of manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.chunkIndex)) {
+      // So is a damaged index: what it lists is stored anew.
       for (const pack of await chunks.readIndex(index).catch(() => [])) {
         if (own.has(pack.digest) && !packs.has(pack.digest) && isThere(pack))
           packs.set(pack.digest, { pack, index })

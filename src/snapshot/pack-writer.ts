@@ -61,6 +61,7 @@ export class PackWriter {
 
   /** Gives up the pack at hand; complete ones stay in the repository and belong to nothing. */
   async discard(): Promise<void> {
+    // It goes whatever was wrong with it.
     await this.#file?.close().catch(() => undefined)
     this.#file = undefined
     if (this.#path) await rm(this.#path, { force: true })

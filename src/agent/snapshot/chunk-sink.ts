@@ -1,4 +1,4 @@
-import { batchHeaderBytes, sealBatch } from '../batch.ts'
+import { batchHeaderBytes, emptyBatch, sealBatch } from '../batch.ts'
 import { takeBuffer } from '../buffer-pool.ts'
 import type { Channel } from '../channel.ts'
 import { frameHeaderBytes } from '../frames.ts'
@@ -97,10 +97,8 @@ export class ChunkSink implements ChunkTaker {
 
   /** An empty batch, so that a long search for changes can be told from a dead link. */
   async beat(): Promise<void> {
-    const batch = Buffer.alloc(front).subarray(frameHeaderBytes)
-    sealBatch(batch, { round: this.#number, tree: 0 })
     // What is sent next meets the same error and reports it.
-    await this.#channel.send(batch).catch(() => undefined)
+    await this.#channel.send(emptyBatch({ round: this.#number, tree: 0 })).catch(() => undefined)
   }
 
   /** Sends what is queued, until nothing is. */

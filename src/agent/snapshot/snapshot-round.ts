@@ -6,12 +6,11 @@ import { readSummary } from '../catalog.ts'
 import { headerBytes } from '../catalog-format.ts'
 import { CatalogWriter } from '../catalog-writer.ts'
 import { AgentError } from '../errors.ts'
-import { leavesTraces } from '../file-system.ts'
+import { writeBack } from '../file-system.ts'
 import { OpsWriter } from '../ops.ts'
 import type { Params, Progress, Result } from '../protocol.ts'
 import { clockMarginMs, SendCatalog } from '../send-catalog.ts'
 import { TreeSender } from '../send-tree.ts'
-import { syncFileSystem } from '../system.ts'
 import { FileChunker } from './chunk-file.ts'
 import type { ChunkTaker } from './chunk-sink.ts'
 import { Chunker, dataSizes, treeSizes } from './gear.ts'
@@ -80,7 +79,7 @@ export class SnapshotRound {
     const ops = new OpsWriter(takeBuffer)
     const sender = new TreeSender({ id, path, isFinal, catalog, files }, ops)
     try {
-      const isTrusted = isFinal ? base?.isTrusted === true : await this.#writeBack(sender.root)
+      const isTrusted = isFinal ? base?.isTrusted === true : await writeBack(sender.root)
       await this.#walk(sender, ops, files)
       const digest = sender.finish(isTrusted)
       this.#scanned += sender.scanned
@@ -99,15 +98,6 @@ export class SnapshotRound {
       sender.discard()
       throw error
     }
-  }
-
-  /** Writes dirty pages back before the scan, so that any later write shows in ctime. False when that is not certain. */
-  async #writeBack(root: number): Promise<boolean> {
-    if (!leavesTraces(root)) return false
-    return syncFileSystem(root).then(
-      () => true,
-      () => false,
-    )
   }
 
   async #walk(sender: TreeSender, ops: OpsWriter, files: FileChunker): Promise<void> {

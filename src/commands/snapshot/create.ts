@@ -52,7 +52,8 @@ export default class SnapshotCreate extends BaseCommand {
     'max-pause': Flags.integer({
       default: 60,
       min: 1,
-      summary: 'Seconds after which a pause is broken off, and the snapshot with it. Does not count for stop.',
+      summary:
+        'Seconds after which a pause is broken off, and the snapshot with it. Does not count for stop.',
       helpValue: 'SECONDS',
     }),
     binds: Flags.option({

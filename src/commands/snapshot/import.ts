@@ -47,6 +47,7 @@ async function openArchive(file: string) {
       suggestions: ['wherry snapshot import FILE'],
     })
   }
+  // What is wrong with it shows when it is opened.
   const found = await stat(file).catch(() => undefined)
   if (found && !found.isDirectory()) return { input: createReadStream(file), totalBytes: found.size }
   const why = found ? 'is a directory' : 'is not there'

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Plan } from '../../model/plan.ts'
+import { isAlive } from '../../platform/alive.ts'
 import { type JournalContent, listMigrations, readJournal } from '../journal.ts'
 import { type MigrationState, stateOf } from '../state.ts'
 
@@ -30,7 +31,7 @@ export function summaryOf({ plan, records }: JournalContent): MigrationSummary {
   const state = stateOf(records)
   // After its commit a restore has nothing left to do.
   const ended = plan.snapshot && state.committed ? 'finished' : 'interrupted'
-  const status = state.status === 'unfinished' ? (isAlive(state) ? 'running' : ended) : state.status
+  const status = state.status === 'unfinished' ? (isWorkedOn(state) ? 'running' : ended) : state.status
   const last = records.findLast((record) => 'step' in record)
   return {
     id: plan.id,
@@ -63,12 +64,7 @@ function nextCommands(
 }
 
 /** Whether the process that worked on it last is there still; of one on another machine it cannot be told. */
-function isAlive({ process: worker }: MigrationState): boolean {
+function isWorkedOn({ process: worker }: MigrationState): boolean {
   if (!worker || worker.host !== hostname() || worker.pid === process.pid) return false
-  try {
-    process.kill(worker.pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return isAlive(worker.pid)
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAlive } from './mutex.ts'
+import { isAlive } from '../../platform/alive.ts'
 
 /**
  * Paths of files in a repository's directory that runs left half-written. Whoever asks is alone with the repository; a file

@@ -2,6 +2,7 @@ import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { exitCodes, WherryError } from '../../model/errors.ts'
+import { isAlive } from '../../platform/alive.ts'
 
 /** What is in a lock: who has it. */
 export interface Holder {
@@ -38,16 +39,6 @@ export async function isHeld(path: string): Promise<Holder | undefined> {
   } catch {
     // Cut off by a crash, or being written just now.
     return isStale ? undefined : { pid: 0, host: '', since: '', purpose: 'unknown' }
-  }
-}
-
-/** Whether a process of this machine is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { batchHeaderBytes, sealBatch } from '../../agent/batch.ts'
+import { emptyBatch } from '../../agent/batch.ts'
 import { takeBuffer } from '../../agent/buffer-pool.ts'
 import { CatalogReader } from '../../agent/catalog-reader.ts'
 import { CatalogWriter } from '../../agent/catalog-writer.ts'
 import type { Channel } from '../../agent/channel.ts'
 import type { AgentClient } from '../../agent/client.ts'
-import { frameHeaderBytes } from '../../agent/frames.ts'
 import { OpsWriter } from '../../agent/ops.ts'
 import { receiving } from '../../agent/round.ts'
 import { TreeReader } from '../../agent/snapshot/tree-reader.ts'
@@ -72,6 +71,7 @@ export async function sendTrees(request: SendTreesRequest): Promise<RestoredTree
   received.catch(() => undefined)
   await Promise.race([ready, received])
   const sent = new TreesSender(request, round).run()
+  // It is waited for at once; the receiver may fail first.
   sent.catch(() => undefined)
   try {
     const [restored, { trees: made }] = await Promise.all([sent, received])
@@ -84,6 +84,7 @@ export async function sendTrees(request: SendTreesRequest): Promise<RestoredTree
       suggestions: ['Try again; if it happens again, suspect the memory or the disk of the engine.'],
     })
   } catch (error) {
+    // An agent that has gone cannot be called off.
     await agent.request('abort', { reason: messageOf(error) }).catch(() => undefined)
     const outcomes = await Promise.allSettled([sent, received])
     const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
@@ -167,10 +168,10 @@ class TreesSender {
   }
 
   async #beat(): Promise<void> {
-    const batch = Buffer.alloc(frameHeaderBytes + batchHeaderBytes).subarray(frameHeaderBytes)
-    sealBatch(batch, { round: this.#round, tree: this.#tree })
     // The next batch meets the same error and reports it.
-    await this.#request.channel.send(batch).catch(() => undefined)
+    await this.#request.channel
+      .send(emptyBatch({ round: this.#round, tree: this.#tree }))
+      .catch(() => undefined)
   }
 
   #progress(): void {

@@ -3,16 +3,13 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../model/documents.ts'
-import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
-import { hasStatus } from './failures.ts'
+import { hasStatus, isRuntimeBreakOff } from './failures.ts'
 import type { Watch } from './patience.ts'
 
 const pollMs = 50
 const settleTimeoutMs = 30_000
-/** What engines say when runc lost the process that it prepares a container with; seen now and then on a busy machine. */
-const runtimeBrokeOff = /waiting for init preliminary setup/
-
 /** What a container is created from: the body of `POST /containers/create`. */
 export type CreateBody = Record<string, unknown>
 
@@ -65,14 +62,19 @@ export class Containers {
     })
   }
 
-  /** Fine if it runs already. Asked once more where the engine's runtime broke off before the container's process was begun. */
+  /**
+   * Fine if it runs already. Asked once more where the engine's runtime broke off before the container's process was
+   * begun; one that its engine removes when it ends is gone by then, and the first reason is thrown.
+   */
   async start(id: string): Promise<void> {
     const request = () => this.#call(`starting container ${id}`, () => this.#get(id).start())
     try {
       await request().catch(async (error) => {
-        if (!runtimeBrokeOff.test(messageOf(error))) throw error
+        if (!isRuntimeBreakOff(error)) throw error
         await sleep(pollMs)
-        await request()
+        await request().catch((again) => {
+          throw hasStatus(again, 404) || hasStatus(again, 409) ? error : again
+        })
       })
     } catch (error) {
       if (!hasStatus(error, 304)) throw error

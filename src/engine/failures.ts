@@ -19,6 +19,11 @@ export function hasStatus(error: unknown, status: number): boolean {
   return error instanceof EngineRequestError && error.status === status
 }
 
+/** Whether runc lost the process that it prepares a container with, which it does now and then on a busy machine. */
+export function isRuntimeBreakOff(error: unknown): boolean {
+  return error instanceof EngineRequestError && error.message.includes('waiting for init preliminary setup')
+}
+
 interface DockerodeError {
   statusCode?: number
   json?: { message?: string } | null

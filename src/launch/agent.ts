@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
+import { isRuntimeBreakOff } from '../engine/failures.ts'
 
 /** One directory that an agent gets to see, at `/trees/<index>`. */
 export type AgentMount =
@@ -52,6 +53,13 @@ export function treePath(index: number): string {
  * the agent exits and the engine removes it.
  */
 export async function startAgent(engine: Engine, settings: AgentSettings): Promise<RunningAgent> {
+  return startOnce(engine, settings).catch((error) => {
+    if (!isRuntimeBreakOff(error)) throw error
+    return startOnce(engine, settings)
+  })
+}
+
+async function startOnce(engine: Engine, settings: AgentSettings): Promise<RunningAgent> {
   const containerId = await engine.containers.create(settings.name, agentRequest(settings))
   const remove = () => engine.containers.remove(containerId, { volumes: true })
   try {

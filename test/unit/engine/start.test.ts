@@ -1,10 +1,12 @@
+import { PassThrough } from 'node:stream'
 import type Docker from 'dockerode'
 import t from 'tap'
 import type { EngineAddress } from '../../../src/engine/address.ts'
 import { Containers } from '../../../src/engine/containers.ts'
-import type { EngineCall } from '../../../src/engine/engine.ts'
+import type { Engine, EngineCall } from '../../../src/engine/engine.ts'
 import { engineFailure } from '../../../src/engine/failures.ts'
 import type { Watch } from '../../../src/engine/patience.ts'
+import { startAgent } from '../../../src/launch/agent.ts'
 
 const call: EngineCall = async (what, request) => {
   try {
@@ -42,4 +44,52 @@ t.test('a start that fails otherwise is not asked for again', async (t) => {
   const { containers, asked } = failing('port is already allocated')
   await t.rejects(containers.start('db'), { message: /port is already allocated/ })
   t.equal(asked.length, 1)
+})
+
+/** An engine on which a container whose start fails is gone at once, as those with --rm are. */
+function removing(...messages: string[]) {
+  const created: string[] = []
+  const there = new Set<string>()
+  const start = async (id: string) => {
+    if (!there.has(id))
+      throw Object.assign(new Error(), { statusCode: 404, json: { message: 'No such container' } })
+    const message = messages.shift()
+    if (!message) return
+    there.delete(id)
+    throw Object.assign(new Error(), { statusCode: 500, json: { message } })
+  }
+  const docker = {
+    createContainer: async () => {
+      const id = `agent-${created.length}`
+      created.push(id)
+      there.add(id)
+      return { id }
+    },
+    getContainer: (id: string) => ({
+      start: () => start(id),
+      attach: async () => new PassThrough(),
+      remove: async () => there.delete(id),
+      inspect: async () => {
+        if (!there.has(id))
+          throw Object.assign(new Error(), { statusCode: 404, json: { message: 'No such' } })
+        return {}
+      },
+    }),
+  } as unknown as Docker
+  const watch = { stream: (_: string, stream: unknown) => stream } as unknown as Watch
+  const containers = new Containers(docker, call, watch)
+  return { engine: { name: 'beta', containers } as unknown as Engine, created }
+}
+
+const settings = { image: 'agent', name: 'wherry-x-source', labels: {}, mounts: [] }
+
+t.test('an agent whose start the runtime broke off is made anew, once', async (t) => {
+  const once = removing(brokeOff)
+  t.equal((await startAgent(once.engine, settings)).containerId, 'agent-1')
+  const twice = removing(brokeOff, brokeOff)
+  await t.rejects(startAgent(twice.engine, settings), { message: /init preliminary setup/ })
+  t.equal(twice.created.length, 2)
+  const other = removing('no space left on device')
+  await t.rejects(startAgent(other.engine, settings), { message: /no space left/ })
+  t.equal(other.created.length, 1)
 })

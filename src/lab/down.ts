@@ -13,7 +13,7 @@ import {
   type OuterEngine,
   privateAddress,
 } from './outer-engine.ts'
-import { contextName, type LabPlaces, labEngineNames, labNetwork, labPlaces } from './places.ts'
+import { contextName, type LabPlaces, labEngineNames, labPlaces } from './places.ts'
 import { startPrivateEngine } from './private-engine.ts'
 import { hasPrivateEngine, removePrivateEngine } from './private-engine-removal.ts'
 import { readRecord } from './record.ts'
@@ -85,8 +85,8 @@ async function publicToClear(
 }
 
 async function removeObjects(outer: OuterEngine, places: LabPlaces, keepImages: boolean): Promise<void> {
-  await Promise.all(labEngineNames.map((name) => removeEngine(outer, name)))
-  await outer.try(['network', 'rm', labNetwork])
+  await Promise.all(labEngineNames.map((name) => removeEngine(outer, places, name)))
+  await outer.try(['network', 'rm', places.network])
   if (keepImages) return
   // The youngest first, because they stand on the older ones. Refused where the user's own containers run from one.
   for (const tag of (await madeImages(places)).reverse()) await outer.try(['rmi', tag])

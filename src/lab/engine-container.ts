@@ -4,15 +4,7 @@ import { join } from 'node:path'
 import { engineImageTag } from './engine-image.ts'
 import type { OuterEngine } from './outer-engine.ts'
 import { answers } from './ping.ts'
-import {
-  containerName,
-  type LabEngineName,
-  type LabFlavour,
-  type LabPlaces,
-  labLabel,
-  labNetwork,
-  volumeName,
-} from './places.ts'
+import { type LabEngineName, type LabFlavour, type LabPlaces, labLabel } from './places.ts'
 import { labFailure, waitFor } from './wait.ts'
 
 /** The ports of 127.0.0.1 at which an engine is published. */
@@ -55,7 +47,7 @@ export async function createEngineContainer(
   const image = engineImageTag(flavour)
   let failure = ''
   for (const rights of [['--privileged'], unprivilegedArguments(places.cgroup(name))]) {
-    await removeContainer(outer, name)
+    await removeContainer(outer, places, name)
     const started = await outer.try(['run', '--detach', ...common, ...rights, image], { timeoutMs: 60_000 })
     if (!started.failure) return ports
     failure = started.stderr
@@ -71,10 +63,10 @@ function commonArguments(
 ): string[] {
   const engine = places.engine(name)
   return [
-    ...['--name', containerName(name), '--hostname', name, '--init', '--label', `${labLabel}=${name}`],
-    ...['--network', labNetwork, '--ip', address],
+    ...['--name', places.container(name), '--hostname', name, '--init', '--label', `${labLabel}=${name}`],
+    ...['--network', places.network, '--ip', address],
     ...['--sysctl', 'net.ipv6.conf.all.disable_ipv6=0', '--sysctl', 'net.ipv6.conf.default.disable_ipv6=0'],
-    ...['--volume', `${volumeName(name)}:/var/lib/docker`],
+    ...['--volume', `${places.volume(name)}:/var/lib/docker`],
     ...['--volume', '/lib/modules:/lib/modules:ro'],
     ...['--volume', `${places.runDirectory(name)}:/run/wherry-lab`],
     ...['--volume', `${join(engine, 'tls')}:/etc/wherry-lab/tls:ro`],
@@ -90,7 +82,7 @@ export async function waitForEngine(
   name: LabEngineName,
 ): Promise<void> {
   const log = async () => {
-    const logs = await outer.try(['logs', '--tail', '20', containerName(name)], { timeoutMs: 10_000 })
+    const logs = await outer.try(['logs', '--tail', '20', places.container(name)], { timeoutMs: 10_000 })
     return logs.stdout + logs.stderr
   }
   await waitFor({ what: `the engine ${name} to answer`, timeoutMs: 60_000, log }, async () =>
@@ -111,15 +103,19 @@ function freePort(): Promise<number> {
 }
 
 /** Removes an engine's container and its volume; not one of that name that is somebody else's. */
-export async function removeEngine(outer: OuterEngine, name: LabEngineName): Promise<void> {
-  await removeContainer(outer, name)
-  const filters = ['--filter', `name=${volumeName(name)}`, '--filter', `label=${labLabel}=${name}`]
+export async function removeEngine(
+  outer: OuterEngine,
+  places: LabPlaces,
+  name: LabEngineName,
+): Promise<void> {
+  await removeContainer(outer, places, name)
+  const filters = ['--filter', `name=${places.volume(name)}`, '--filter', `label=${labLabel}=${name}`]
   const volumes = await outer.try(['volume', 'ls', '--quiet', ...filters], { timeoutMs: 20_000 })
-  if (volumes.stdout.trim()) await outer.try(['volume', 'rm', volumeName(name)], { timeoutMs: 60_000 })
+  if (volumes.stdout.trim()) await outer.try(['volume', 'rm', places.volume(name)], { timeoutMs: 60_000 })
 }
 
-async function removeContainer(outer: OuterEngine, name: LabEngineName): Promise<void> {
-  const filters = ['--filter', `name=^/${containerName(name)}$`, '--filter', `label=${labLabel}=${name}`]
+async function removeContainer(outer: OuterEngine, places: LabPlaces, name: LabEngineName): Promise<void> {
+  const filters = ['--filter', `name=^/${places.container(name)}$`, '--filter', `label=${labLabel}=${name}`]
   const found = await outer.try(['ps', '--all', '--quiet', ...filters], { timeoutMs: 20_000 })
   const id = found.stdout.trim()
   if (id) await outer.try(['rm', '--force', '--volumes', id], { timeoutMs: 60_000 })

@@ -11,15 +11,11 @@ export const labEngineNames: readonly LabEngineName[] = ['alpha', 'beta']
 /** Which engine release the lab runs: Debian's stable or its newest. */
 export type LabFlavour = 'stable' | 'latest'
 
-/** The network on the outer engine that both engines are on. */
-export const labNetwork = 'wherry-lab'
 /** Marks the containers, volumes and the network of the lab on the outer engine. */
 export const labLabel = 'wherry.lab'
 
-/** The name of an engine as its context, its ssh host and its container have it. */
+/** The name of an engine as its context and its ssh host have it. */
 export const contextName = (name: LabEngineName) => `wherry-${name}`
-export const containerName = (name: LabEngineName) => `wherry-lab-${name}`
-export const volumeName = (name: LabEngineName) => `wherry-lab-${name}`
 
 /** A unix socket's path must fit into sun_path (108 bytes on Linux, 104 on macOS). */
 const longestSocketPath = 103
@@ -28,6 +24,8 @@ const longestSocketPath = 103
 export function labPlaces() {
   const root = join(stateDirectory(), 'lab')
   const id = createHash('sha256').update(root).digest('hex').slice(0, 8)
+  // So that labs of several state directories can share one outer engine.
+  const suffix = process.env.WHERRY_STATE_DIR ? `-${id}` : ''
   const socketOf = (name: LabEngineName) => join(root, name, 'run', 'docker.sock')
   if (Buffer.byteLength(socketOf('alpha')) > longestSocketPath) {
     throw new RefusedError('lab-path-too-long', `the path of the lab's sockets is too long: ${root}`, {
@@ -44,6 +42,11 @@ export function labPlaces() {
     engine: (name: LabEngineName) => join(root, name),
     runDirectory: (name: LabEngineName) => join(root, name, 'run'),
     socket: socketOf,
+    /** An engine's container on the outer engine, and the volume with its data root. */
+    container: (name: LabEngineName) => `wherry-lab-${name}${suffix}`,
+    volume: (name: LabEngineName) => `wherry-lab-${name}${suffix}`,
+    /** The network on the outer engine that both engines are on. */
+    network: `wherry-lab${suffix}`,
     tls: join(root, 'tls'),
     ssh: join(root, 'ssh'),
     sshConfig: join(root, 'ssh', 'config'),

@@ -4,7 +4,6 @@ import { readJson, writeFileAtomically } from '../platform/files.ts'
 import type { EnginePorts } from './engine-container.ts'
 import type { OuterAddress } from './outer-engine.ts'
 import {
-  containerName,
   contextName,
   type LabEngineName,
   type LabFlavour,
@@ -80,7 +79,7 @@ export function describeEngine(places: LabPlaces, record: LabRecord, name: LabEn
     tlsDirectory: join(places.tls, 'client'),
     sshCommand: sshCommand(places),
     outer: record.outer.host,
-    container: containerName(name),
+    container: places.container(name),
     address,
     dataRoot,
   }

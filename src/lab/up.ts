@@ -13,7 +13,6 @@ import { ensureLabNetwork } from './network.ts'
 import { connectOuter, ensureOuterEngine, type OuterEngine } from './outer-engine.ts'
 import { answers } from './ping.ts'
 import {
-  containerName,
   contextName,
   type LabEngineName,
   type LabFlavour,
@@ -21,7 +20,6 @@ import {
   labEngineNames,
   labLabel,
   labPlaces,
-  volumeName,
 } from './places.ts'
 import { type LabRecord, type RecordedEngine, readRecord, writeRecord } from './record.ts'
 import { ensureSshKeys, writeSshConfig } from './ssh-files.ts'
@@ -88,7 +86,7 @@ async function bringUp(
   const outer = await ensureOuterEngine(places, recorded?.outer, report)
   await ensureEngineImage(outer, places, flavour, report)
   report({ type: 'phase', phase: 'engines', message: 'starting the engines alpha and beta' })
-  const addresses = await ensureLabNetwork(outer)
+  const addresses = await ensureLabNetwork(outer, places.network)
   await ensureSshKeys(places)
   await ensureCertificates(places, addresses)
   const fresh = recorded !== undefined && recorded.flavour !== flavour
@@ -119,22 +117,28 @@ async function ensureEngine(
   recorded: LabRecord | undefined,
   fresh: boolean,
 ): Promise<[LabEngineName, RecordedEngine]> {
-  if (fresh) await removeEngine(outer, name)
-  await outer.docker(['volume', 'create', '--label', `${labLabel}=${name}`, volumeName(name)])
+  if (fresh) await removeEngine(outer, places, name)
+  await outer.docker(['volume', 'create', '--label', `${labLabel}=${name}`, places.volume(name)])
   const known = fresh ? undefined : recorded?.engines[name]
   const ports =
-    (known && (await restart(outer, name, known.ports))) ||
+    (known && (await restart(outer, places.container(name), known.ports))) ||
     (await createEngineContainer(outer, places, name, address, flavour))
   await waitForEngine(outer, places, name)
-  const dataRoot = await outer.docker(['volume', 'inspect', '--format', '{{.Mountpoint}}', volumeName(name)])
+  const dataRoot = await outer.docker([
+    'volume',
+    'inspect',
+    '--format',
+    '{{.Mountpoint}}',
+    places.volume(name),
+  ])
   return [name, { ports, address, dataRoot }]
 }
 
 async function restart(
   outer: OuterEngine,
-  name: LabEngineName,
+  container: string,
   ports: EnginePorts,
 ): Promise<EnginePorts | undefined> {
-  const started = await outer.try(['start', containerName(name)], { timeoutMs: 60_000 })
+  const started = await outer.try(['start', container], { timeoutMs: 60_000 })
   return started.failure ? undefined : ports
 }

@@ -49,9 +49,17 @@ export class Images {
     return this.#watch.stream(what, stream)
   }
 
-  /** Loads images from a tar stream, as `docker load` reads it. */
+  /** Loads images from a tar stream, as `docker load` reads it. @throws the stream's own error where that fails. */
   async load(tar: Readable, signal?: AbortSignal): Promise<void> {
-    await this.#follow('loading an image', signal, (options) => this.#docker.loadImage(tar, options))
+    // dockerode does not look at how the stream that it sends ends: the engine would wait for the rest.
+    const broken = new AbortController()
+    tar.once('error', (error) => broken.abort(error))
+    const either = AbortSignal.any([broken.signal, ...(signal ? [signal] : [])])
+    await this.#follow('loading an image', either, (options) => this.#docker.loadImage(tar, options)).catch(
+      (error) => {
+        throw broken.signal.aborted ? broken.signal.reason : error
+      },
+    )
   }
 
   /** Builds from a tar stream with a Dockerfile in it; its commands run on the given network. */

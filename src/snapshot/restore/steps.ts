@@ -11,6 +11,7 @@ import type { ImagePlan } from '../../model/plan.ts'
 import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotConfig } from '../config.ts'
 import { imageStream } from './image.ts'
+import { onlyImage } from './image-archive.ts'
 import type { RestorePlan } from './plan.ts'
 import { type RestoredTree, sendTrees } from './send-trees.ts'
 
@@ -53,7 +54,7 @@ async function bring({ target, report, signal }: Run, parts: RestoreParts, image
   }
   const refs = parts.config.images.find(({ id }) => id === image.id)?.refs
   if (refs) {
-    await target.images.load(imageStream(parts.chunks, refs), signal)
+    await target.images.load(onlyImage(imageStream(parts.chunks, refs), image.id), signal)
     if (await target.images.inspect(image.id)) return
     reasons.push('what the snapshot holds of it was loaded under another id')
   } else reasons.push('the snapshot does not hold it')

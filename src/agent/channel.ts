@@ -13,7 +13,8 @@ export class Channel {
   readonly #stream: FrameStream
   readonly #queue: Buffer[] = []
   #waiting: { resolve: (batch: Buffer) => void; reject: (error: Error) => void } | undefined
-  readonly #stuck = new Set<(error: Error) => void>()
+  /** Sends that wait for room. */
+  readonly #stuck = new Set<{ reject: (error: Error) => void; timer: NodeJS.Timeout }>()
   #isReceiving = false
   #failure: Error | undefined
 
@@ -29,18 +30,24 @@ export class Channel {
     const sent = this.#stream.data(batch, () => giveBuffer(batch))
     // When `stuck` wins the race nobody waits for this one any more.
     sent.catch(() => undefined)
-    const stuck = Promise.withResolvers<never>()
-    this.#stuck.add(stuck.reject)
+    const { promise, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(
-      () => stuck.reject(broken(new Error('nothing was taken for two minutes'))),
+      () => reject(broken(new Error('nothing was taken for two minutes'))),
       stallMilliseconds,
     )
+    const stuck = { reject, timer }
+    this.#stuck.add(stuck)
     try {
-      await Promise.race([sent, stuck.promise])
+      await Promise.race([sent, promise])
     } finally {
       clearTimeout(timer)
-      this.#stuck.delete(stuck.reject)
+      this.#stuck.delete(stuck)
     }
+  }
+
+  /** Whoever is to take what is being sent is busy and has not gone: it is given its time again. */
+  keepWaiting(): void {
+    for (const { timer } of this.#stuck) timer.refresh()
   }
 
   /** A new round begins: forgets why the one before was called off. */
@@ -105,6 +112,6 @@ export class Channel {
     this.#failure ??= error
     this.#waiting?.reject(error)
     this.#waiting = undefined
-    for (const reject of this.#stuck) reject(error)
+    for (const { reject } of this.#stuck) reject(error)
   }
 }

@@ -130,6 +130,8 @@ export interface Requests {
     params: { trees: string[]; seed: string }
     result: { trees: { id: string; refs: ChunkRef[] }[]; chunks: number; bytes: number; storedBytes: number }
   }
+  /** What this agent sends is not taken because whoever takes it is busy: it goes on waiting. */
+  keepWaiting: { params: object; result: object }
   /** Makes a running round or scan fail with `aborted`; `forGood`: also every one that would begin later. */
   abort: { params: { reason: string; forGood?: boolean }; result: object }
 }

@@ -159,6 +159,10 @@ export class AgentServer {
     readTree: ({ id, offset }) => readCatalogPiece(this.#snapshots.path(id), offset),
     snapshotRound: (params) => this.#run(this.#snapshots.round(params, this.#report)),
     storeTrees: (params) => this.#snapshots.storeTrees(params),
+    keepWaiting: () => {
+      this.#channel.keepWaiting()
+      return {}
+    },
     abort: ({ reason, forGood }) => {
       if (forGood) this.#calledOff = reason
       this.#round?.abort(reason)

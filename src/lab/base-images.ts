@@ -74,10 +74,7 @@ export interface ImageBuild {
   file?: string
 }
 
-/**
- * Builds an image on the outer engine, in place of an older one of that tag. The private engine has no default bridge:
- * its builds use the host's network.
- */
+/** Builds an image on the outer engine, in place of an older one of that tag. */
 export async function buildImage(outer: OuterEngine, places: LabPlaces, build: ImageBuild): Promise<void> {
   await noteMade(places, [build.tag])
   const older = await imageId(outer, build.tag)
@@ -85,10 +82,12 @@ export async function buildImage(outer: OuterEngine, places: LabPlaces, build: I
     '--build-arg',
     `${key}=${value}`,
   ])
+  // An engine without the default bridge, as a lab's own one is: its builds use the host's network.
+  const { failure: hasNoBridge } = await outer.try(['network', 'inspect', 'bridge'], { timeoutMs: 20_000 })
   await outer.docker(
     [
       'build',
-      ...(outer.isPrivate ? ['--network', 'host'] : []),
+      ...(hasNoBridge ? ['--network', 'host'] : []),
       ...(build.file ? ['--file', build.file] : []),
       ...args,
       '--tag',

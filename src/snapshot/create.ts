@@ -110,7 +110,7 @@ async function readGroup(
   work: ReadingRequest & { packs: PackWriter },
 ): Promise<{ trees: SnapshotTree[]; stood: Awaited<ReturnType<Reading['readAll']>>; reading: Reading }> {
   const reading = await openReading(work)
-  const intake = new Intake(reading.link.channel, reading.number, work.packs)
+  const intake = new Intake(reading.link.channel, reading.number, work.packs, () => reading.askPatience())
   try {
     const stood = await intake.beside(reading.readAll())
     return { trees: await intake.beside(storeTrees(reading, intake, stood.result)), stood, reading }

@@ -1,24 +1,32 @@
 import { batchHeaderBytes, readOrigin, verifyBatch } from '../agent/batch.ts'
 import { giveBuffer } from '../agent/buffer-pool.ts'
 import type { Channel } from '../agent/channel.ts'
-import { readRecords } from '../agent/snapshot/records.ts'
+import { type ChunkRecord, readRecords } from '../agent/snapshot/records.ts'
 import type { PackWriter } from './pack-writer.ts'
+
+/** A quarter of the time after which an agent gives up on whoever takes nothing. */
+const patienceMilliseconds = 30_000
 
 /** Takes chunks from an agent and puts them into packs. */
 export class Intake {
   readonly #channel: Channel
   readonly #number: number
   readonly #packs: PackWriter
+  readonly #askPatience: () => void
   readonly #failure = Promise.withResolvers<never>()
   #received = 0
   #isEnded = false
   #onProgress: () => void = () => undefined
 
-  /** `number` is what the agent marks its batches with. */
-  constructor(channel: Channel, number: number, packs: PackWriter) {
+  /**
+   * `number` is what the agent marks its batches with. `askPatience` is called now and then while a pack takes its time, such
+   * as one that goes to a registry over a slow line.
+   */
+  constructor(channel: Channel, number: number, packs: PackWriter, askPatience: () => void) {
     this.#channel = channel
     this.#number = number
     this.#packs = packs
+    this.#askPatience = askPatience
     // Whoever waits for something meets it.
     this.#failure.promise.catch(() => undefined)
     channel.startReceiving()
@@ -53,11 +61,20 @@ export class Intake {
     }
   }
 
+  async #add(record: ChunkRecord): Promise<void> {
+    const timer = setInterval(this.#askPatience, patienceMilliseconds)
+    try {
+      await this.#packs.add(record)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
   async #take(batch: Buffer): Promise<void> {
     verifyBatch(batch)
     if (readOrigin(batch).round === this.#number) {
       for (const record of readRecords(batch, batchHeaderBytes)) {
-        await this.#packs.add(record)
+        await this.#add(record)
         this.#received++
       }
     }

@@ -81,6 +81,12 @@ export class Reading {
     })
   }
 
+  /** Lets the agent wait for this process, which is busy. */
+  askPatience(): void {
+    // One that has gone is met where it is waited for.
+    this.#agent.client.request('keepWaiting', {}).catch(() => undefined)
+  }
+
   /** Lets the lists of files be sent, and everything that waits. */
   storeTrees(): Promise<Result<'storeTrees'>> {
     const { report, seal } = this.#request

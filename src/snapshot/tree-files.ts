@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentClient } from '../agent/client.ts'
+import { portableStart } from '../agent/entry.ts'
 import { TreeReader } from '../agent/snapshot/tree-reader.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import type { SnapshotTree } from './config.ts'
@@ -43,6 +45,27 @@ export class TreeFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { force: true })
+  }
+}
+
+/** Whether a tree's entries are those that its snapshot was made of. @throws Error for one that cannot be read to its end. */
+export function isAsDescribed(
+  file: TreeFile,
+  { digest, entries }: Pick<SnapshotTree, 'digest' | 'entries'>,
+): boolean {
+  const reader = file.reader()
+  try {
+    const hash = createHash('sha256')
+    let count = 0
+    for (let head = reader.peek(); head; head = reader.peek()) {
+      hash.update(head.buffer.subarray(head.start + portableStart, head.end))
+      for (let ref = reader.nextRef(); ref; ref = reader.nextRef()) hash.update(ref)
+      reader.next()
+      count++
+    }
+    return count === entries && hash.digest('hex') === digest
+  } finally {
+    reader.close()
   }
 }
 

@@ -4,9 +4,10 @@ import { newMigrationId, planMigration } from '../../migrate/plan.ts'
 import { refuse } from '../../migrate/preflight.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { Manifest } from '../../model/manifest.ts'
-import type { DataPath, MigrateOptions, Plan, PortMapping, Refusal } from '../../model/plan.ts'
+import type { DataPath, MigrateOptions, Plan, PortMapping } from '../../model/plan.ts'
 import type { SnapshotConfig, SnapshotTree } from '../config.ts'
 import { type GivenVariable, withVariables } from '../redact.ts'
+import { assertKnown, badNames, missingTrees, sharedNames } from './checks.ts'
 import { type Identity, type Renaming, renamingFor, withIdentity } from './identity.ts'
 
 /** What the user asked for, in the words of the flags. */
@@ -55,6 +56,7 @@ export async function planRestore(
     const running = options.start && renamed.state.running
     return { ...renamed, state: { ...renamed.state, running, paused: false } }
   })
+  refuse(badNames(manifests))
   const facts = await factsFor(target, config, manifests)
   const id = newMigrationId(new Date())
   const { plan, refusals } = planMigration(id, new Date().toISOString(), facts, optionsFor(config, options))
@@ -166,49 +168,4 @@ function matchTrees(
     }[kind]
     return plan.trees.some((planned) => planned.id === id) ? [{ tree, id }] : []
   })
-}
-
-/** Two things of the snapshot that would become one. */
-function sharedNames(trees: RestorePlan['trees']): Refusal[] {
-  const ids = trees.map(({ id }) => id)
-  return [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))].map((id) => ({
-    code: 'name-twice',
-    message: `Two volumes of the snapshot would become ${id}, and one would overwrite the other.`,
-    suggestions: ['Give each a name of its own: --map-volume OLD=NEW'],
-  }))
-}
-
-/** @throws RefusedError `unknown-name` for an old name that nothing in the snapshot has. */
-function assertKnown(chosen: readonly Manifest[], { mapNetwork, mapVolume, names }: RestoreOptions): void {
-  const known = {
-    '--name': chosen.map(({ name }) => name),
-    '--map-volume': chosen.flatMap(({ mounts }) => mounts.map(({ source }) => source)),
-    '--map-network': chosen.flatMap(({ networks }) => networks.map(({ Name }) => Name)),
-  }
-  const given = {
-    '--name': [...names.keys()].filter((name) => name !== ''),
-    '--map-volume': Object.keys(mapVolume),
-    '--map-network': Object.keys(mapNetwork),
-  }
-  for (const flag of ['--name', '--map-volume', '--map-network'] as const) {
-    const unknown = given[flag].filter((name) => !known[flag].includes(name))
-    if (unknown.length === 0) continue
-    throw new RefusedError(
-      'unknown-name',
-      `${flag} names ${unknown.join(', ')}, which is not in what is restored.`,
-      {
-        suggestions: [`There is: ${[...new Set(known[flag])].join(', ') || 'none'}.`],
-      },
-    )
-  }
-}
-
-function missingTrees(plan: Plan, trees: RestorePlan['trees']): Refusal[] {
-  return plan.trees
-    .filter(({ id }) => !trees.some((tree) => tree.id === id))
-    .map(({ id, container }) => ({
-      code: 'not-in-snapshot',
-      message: `The snapshot does not hold ${id}, which ${container} uses.`,
-      suggestions: ['Restore from another snapshot: wherry snapshot list'],
-    }))
 }

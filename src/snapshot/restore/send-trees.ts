@@ -15,7 +15,7 @@ import type { Report } from '../../model/progress.ts'
 import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotTree } from '../config.ts'
 import { damaged } from '../repository/failures.ts'
-import { TreeFile } from '../tree-files.ts'
+import { isAsDescribed, TreeFile } from '../tree-files.ts'
 import type { EntryWriter } from './entry-writer.ts'
 import { TreeMerger } from './merge-tree.ts'
 import { TreeRestorer } from './restore-tree.ts'
@@ -126,7 +126,7 @@ class TreesSender {
 
   async #send({ tree, merge }: TreeToSend): Promise<RestoredTree> {
     const { chunks, directory } = this.#request
-    await using file = await TreeFile.open(chunks, directory, tree)
+    await using file = await this.#open(tree)
     const reader = file.reader()
     const ops = new OpsWriter(takeBuffer)
     const catalog = new CatalogWriter(
@@ -158,6 +158,18 @@ class TreesSender {
       reader.close()
       there?.there.close()
       there?.thereCatalog.close()
+    }
+  }
+
+  async #open(tree: SnapshotTree): Promise<TreeFile> {
+    const { chunks, directory } = this.#request
+    const file = await TreeFile.open(chunks, directory, tree)
+    try {
+      if (isAsDescribed(file, tree)) return file
+      throw new RangeError('its entries are other ones')
+    } catch (error) {
+      await file[Symbol.asyncDispose]()
+      throw damaged(chunks.repository.name, `The list of files of ${tree.id}`, error)
     }
   }
 

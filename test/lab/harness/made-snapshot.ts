@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { encodings } from '../../../src/agent/snapshot/records.ts'
 import { formatVersion } from '../../../src/snapshot/config.ts'
-import { readContents } from '../../../src/snapshot/contents.ts'
+import { type Contents, readContents } from '../../../src/snapshot/contents.ts'
 import { layersFor } from '../../../src/snapshot/layers.ts'
 import { PackWriter } from '../../../src/snapshot/pack-writer.ts'
 import { annotations, mediaTypes, type OciManifest } from '../../../src/snapshot/repository/oci.ts'
@@ -26,18 +26,29 @@ export async function makeSnapshot(
     const digest = createHash('sha256').update(stored).digest()
     await packs.add({ digest, length: stored.length, encoding: encodings.raw, stored })
   }
-  await packs.end()
-  const before = contents.chunks.packs.length
-  contents.chunks.addPacks(packs.packs)
-  for (const pack of packs.packs) contents.packs.set(pack.digest, { pack })
-  const layers = await layersFor(contents, unsealed, new Set(packs.packs.map((_, index) => before + index)))
-  return publish(repository, layers, name)
+  const config = { formatVersion, containers: [], trees: [], images: [] }
+  return publishPacks(repository, contents, packs, config, name)
 }
 
-async function publish(repository: Repository, layers: OciManifest['layers'], title: string) {
+/** Publishes a config with every pack that the repository has and the ones just written, whatever it needs of them. */
+export async function publishPacks(
+  repository: Repository,
+  contents: Contents,
+  packs: PackWriter,
+  config: object,
+  title: string,
+): Promise<ListedSnapshot> {
+  await packs.end()
+  contents.chunks.addPacks(packs.packs)
+  for (const pack of packs.packs) contents.packs.set(pack.digest, { pack })
+  const layers = await layersFor(contents, unsealed, new Set(contents.chunks.packs.keys()))
+  return publish(repository, layers, config, title)
+}
+
+async function publish(repository: Repository, layers: OciManifest['layers'], what: object, title: string) {
   const id = randomBytes(6).toString('hex')
   const createdAt = new Date().toISOString()
-  const config = { formatVersion, id, createdAt, containers: [], trees: [], images: [] }
+  const config = { ...what, id, createdAt }
   const manifest: OciManifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,

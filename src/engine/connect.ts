@@ -6,7 +6,6 @@ import { type EngineAddress, resolveEngine } from './address.ts'
 import { Engine, type EngineInfo } from './engine.ts'
 import { unreachable } from './failures.ts'
 import { defaultPatience, type Patience, Watch } from './patience.ts'
-import { openSshTunnel } from './ssh.ts'
 
 /**
  * The newest API version that wherry speaks. Not 1.52: from there on inspecting no longer tells a MAC address that the
@@ -62,6 +61,7 @@ async function transportFor(
     case 'npipe:':
       return { options: { socketPath: decodeURIComponent(url.pathname) }, close }
     case 'ssh:': {
+      const { openSshTunnel } = await import('./ssh.ts')
       const tunnel = await openSshTunnel(url)
       // The host is only what the Host header says: the tunnel's far end is the engine.
       return {

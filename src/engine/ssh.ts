@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineUnreachableError } from '../model/errors.ts'
-import { startDuplex } from '../platform/process.ts'
+import { startDuplex } from '../platform/duplex.ts'
 
 const connectTimeoutSeconds = 20
 

@@ -1,4 +1,4 @@
-import { execa, type Options } from 'execa'
+import type { Options } from 'execa'
 
 /** How a child process ended. `exitCode` is undefined when it could not be started or died of a signal. */
 export interface ProcessResult {
@@ -35,6 +35,8 @@ export async function run(
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   }
+  // Most commands run no other program, and loading it takes as long as a third of them does.
+  const { execa } = await import('execa')
   const child = execa(file, args, settings)
   if (options.onLine) {
     for await (const line of child.iterable({ from: 'all' })) options.onLine(String(line))
@@ -46,20 +48,4 @@ export async function run(
     stderr: String(result.stderr ?? ''),
     ...(result.failed ? { failure: result.shortMessage } : {}),
   }
-}
-
-/** A long-lived child whose stdin and stdout are ours, such as an ssh that carries one connection. */
-export function startDuplex(file: string, args: readonly string[], env?: Record<string, string>) {
-  return execa(file, args, {
-    reject: false,
-    buffer: false,
-    encoding: 'buffer',
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    cleanup: true,
-    // Ctrl-C goes to a terminal's whole process group: what carries a connection has to outlive it, for the rollback.
-    detached: process.platform !== 'win32',
-    ...(env ? { env } : {}),
-  })
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
-import { Decrypter, Encrypter } from 'age-encryption'
+import type { Encrypter } from 'age-encryption'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import type { Seal, SealedPurpose } from './seal.ts'
 
@@ -19,6 +19,9 @@ const tagBytes = 16
 const nonce = Buffer.alloc(12)
 const label = 'wherry snapshot 1'
 
+/** Only where something is encrypted: it takes its time to load. */
+const loadAge = () => import('age-encryption')
+
 /**
  * A new key for a repository, as an age file that its holders can open. `workFactor`: how long a passphrase takes to try, as a
  * power of two; about a second at 18. @throws RefusedError `bad-recipient`.
@@ -28,6 +31,7 @@ export async function newKeyFile(
   workFactor = 18,
 ): Promise<{ file: Buffer; seal: Seal }> {
   const master = randomBytes(masterBytes)
+  const { Encrypter } = await loadAge()
   const encrypter = new Encrypter()
   encrypter.setScryptWorkFactor(workFactor)
   if ('passphrase' in holders) encrypter.setPassphrase(holders.passphrase)
@@ -56,6 +60,7 @@ export async function openKeyFile(file: Buffer, source: KeySource, repository: s
       ],
     })
   }
+  const { Decrypter } = await loadAge()
   const decrypter = new Decrypter()
   try {
     if (passphrase !== undefined) decrypter.addPassphrase(passphrase)

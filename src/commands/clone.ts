@@ -8,6 +8,7 @@ import { connectEngine } from '../engine/connect.ts'
 import { cacheDirectory } from '../platform/directories.ts'
 import { type CloneResult, cloneContainers } from '../snapshot/clone.ts'
 import { describeGroup } from '../snapshot/group.ts'
+import { noHooks } from '../snapshot/hooks.ts'
 
 export default class Clone extends BaseCommand {
   static override summary = 'Make a copy of a running container, with an identity of its own.'
@@ -67,6 +68,7 @@ export default class Clone extends BaseCommand {
           group,
           workDirectory,
           standstill: flags.standstill,
+          hooks: noHooks,
           maxPauseSeconds: flags['max-pause'],
           path: 'auto',
           madeBy: `wherry ${this.config.version}`,

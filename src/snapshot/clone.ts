@@ -1,10 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
+import { isAlive } from '../platform/alive.ts'
 import { findSnapshot } from './browse/find.ts'
 import { type CreateRequest, createSnapshot } from './create.ts'
+import { snapshotEngine } from './publish.ts'
 import { readConfig } from './read-config.ts'
 import { DirectoryRepository } from './repository/directory.ts'
+import { planRestore } from './restore/plan.ts'
 import { type RestoreRequest, type RestoreResult, restoreSnapshot } from './restore/restore.ts'
 import { unsealed } from './seal.ts'
 
@@ -24,7 +27,9 @@ export interface CloneResult extends RestoreResult {
 /** Makes a copy of containers that go on running: a snapshot of its own, restored, and forgotten. */
 export async function cloneContainers(request: CloneRequest): Promise<CloneResult> {
   const { engine, group, options, target, workDirectory } = request
-  const directory = await mkdtemp(join(workDirectory, 'clone-'))
+  await assertCanBeMade(request)
+  await removeAbandoned(workDirectory)
+  const directory = await mkdtemp(join(workDirectory, `clone-${process.pid}-`))
   try {
     const repository = await DirectoryRepository.openOrCreate(directory)
     const image = (await lacksImages(target, request)) ? 'include' : 'ref'
@@ -50,6 +55,28 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
     return { ...restored, pauseSeconds, warnings: [...warnings, ...restored.warnings] }
   } finally {
     await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Whatever forbids the copy is to be known before anything is read. @throws RefusedError with every reason. */
+async function assertCanBeMade({ engine, group, options, target }: CloneRequest): Promise<void> {
+  const nothing = { files: 0, directories: 0, entries: 0, bytes: 0, digest: '', refs: [], isTrusted: false }
+  const config = {
+    id: 'of the copy',
+    engine: snapshotEngine(engine),
+    containers: [...group.manifests],
+    trees: group.trees.map((tree) => ({ ...tree, ...nothing })),
+    redacted: [],
+  }
+  await planRestore(target, '', config, options)
+}
+
+/** What a clone that was killed has left: it holds what its containers hold. */
+async function removeAbandoned(workDirectory: string): Promise<void> {
+  for (const name of await readdir(workDirectory)) {
+    const pid = /^clone-(\d+)-/.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid)))
+      await rm(join(workDirectory, name), { recursive: true, force: true })
   }
 }
 

@@ -46,8 +46,8 @@ export interface SnapshotEngine {
   storageDriver: string
 }
 
-/** How the containers stood still at the instant of the snapshot. `none`: they did not run. */
-export type Standstill = 'pause' | 'stop' | 'none'
+/** How the containers stood still at the instant of the snapshot. `hooks`: only as far as a command saw to it; `none`: they did not run. */
+export type Standstill = 'pause' | 'stop' | 'hooks' | 'none'
 
 /** A snapshot, as its config blob says. Times in ISO 8601, UTC; sizes in bytes. */
 export interface SnapshotConfig {

@@ -6,6 +6,7 @@ import type { Report } from '../model/progress.ts'
 import type { SnapshotTree } from './config.ts'
 import { readContents } from './contents.ts'
 import type { Group } from './group.ts'
+import type { Hooks } from './hooks.ts'
 import { type ImageTreatment, storeImages } from './images.ts'
 import { Intake } from './intake.ts'
 import { PackWriter } from './pack-writer.ts'
@@ -14,7 +15,7 @@ import { openReading, type Reading, type ReadingRequest } from './reading.ts'
 import type { Descriptor } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
-import { isLeftStill } from './standstill.ts'
+import { isLeftStill, type StandstillKind } from './standstill.ts'
 
 export interface CreateRequest {
   engine: Engine
@@ -23,7 +24,8 @@ export interface CreateRequest {
   /** The blob with the seal's key. */
   key?: Descriptor | undefined
   group: Group
-  standstill: 'pause' | 'stop'
+  standstill: StandstillKind
+  hooks: Hooks
   image: ImageTreatment
   /** Names of variables whose values are left out; `*` stands for anything. */
   redactEnv: readonly string[]

@@ -1,5 +1,12 @@
+import type { Engine } from '../engine/engine.ts'
 import { goArchitecture } from '../migrate/facts.ts'
-import { formatVersion, type SnapshotConfig, type SnapshotImage, type SnapshotTree } from './config.ts'
+import {
+  formatVersion,
+  type SnapshotConfig,
+  type SnapshotEngine,
+  type SnapshotImage,
+  type SnapshotTree,
+} from './config.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest } from './create.ts'
 import { layersFor, neededPacks } from './layers.ts'
@@ -55,9 +62,21 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   return repository.publish(manifest, { id, createdAt, ...(title === undefined ? {} : { title }) })
 }
 
+/** What a snapshot says of the engine that it is taken on. */
+export function snapshotEngine({ info, name, version }: Engine): SnapshotEngine {
+  return {
+    name,
+    id: info.ID,
+    hostName: info.Name,
+    version,
+    architecture: goArchitecture(info.Architecture),
+    os: info.OSType,
+    storageDriver: info.Driver,
+  }
+}
+
 function configOf(request: PublishRequest): SnapshotConfig {
   const { engine, group, id, images, madeBy, stood, trees } = request
-  const { info, name, version } = engine
   const { manifests, redacted } = redactEnvironment(group.manifests, request.redactEnv)
   return {
     formatVersion,
@@ -67,15 +86,7 @@ function configOf(request: PublishRequest): SnapshotConfig {
     standstill: stood.kind,
     pauseSeconds: stood.pauseSeconds,
     madeBy,
-    engine: {
-      name,
-      id: info.ID,
-      hostName: info.Name,
-      version,
-      architecture: goArchitecture(info.Architecture),
-      os: info.OSType,
-      storageDriver: info.Driver,
-    },
+    engine: snapshotEngine(engine),
     containers: manifests,
     trees,
     images,

@@ -9,6 +9,7 @@ import { newestTrees } from './base.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest, CreateResult } from './create.ts'
 import type { Group } from './group.ts'
+import { betweenHooks } from './hooks.ts'
 import { isLeftStill, type StoodStill, whileStill } from './standstill.ts'
 import { sendTree, TreeFile } from './tree-files.ts'
 
@@ -59,7 +60,7 @@ export class Reading {
   }
 
   async #readRounds(): Promise<StoodStill<ReadTree[]>> {
-    const { engine, group, report, signal, standstill } = this.#request
+    const { engine, group, hooks, report, signal, standstill } = this.#request
     await this.#agent.client.request('openStore', { number: this.number })
     await this.#tellWhatIsThere()
     const isRunning = group.manifests.some(({ state }) => state.running && !state.paused)
@@ -73,9 +74,11 @@ export class Reading {
     const controlGroups = treePath(group.trees.length)
     const agent = this.#agent.client
     this.#standsStill = true
-    return whileStill(
-      { engine, manifests: group.manifests, how: standstill, agent, controlGroups, limitSeconds, report },
-      () => this.#round(true),
+    const { manifests, warnings } = group
+    const still = { engine, manifests, how: standstill, agent, controlGroups, limitSeconds, report }
+    return betweenHooks({ ...still, hooks, warnings, signal }, () =>
+      // Where they go on, files may still change while they are read.
+      whileStill(still, () => this.#round(standstill !== 'hooks')),
     ).finally(() => {
       this.#standsStill = false
     })

@@ -18,10 +18,13 @@ export interface StoodStill<T> {
   kind: Standstill
 }
 
+/** `hooks`: they go on; what was run in them before sees to it that what is read is whole. */
+export type StandstillKind = Exclude<Standstill, 'none'>
+
 export interface StandstillRequest {
   engine: Engine
   manifests: readonly Manifest[]
-  how: 'pause' | 'stop'
+  how: StandstillKind
   /** In the host's namespaces, with control groups mounted at `controlGroups`. */
   agent: AgentClient
   controlGroups: string
@@ -47,11 +50,11 @@ export async function whileStill<T>(
   const removed = running.filter(({ hostConfig }) => hostConfig.AutoRemove === true)
   if (how === 'stop' && removed.length > 0) throw wouldBeRemoved(removed)
   const startedMs = performance.now()
-  if (running.length === 0) {
+  if (running.length === 0 || how === 'hooks') {
     const instantMs = Date.now()
     const result = await action()
     await assertNoneStarted(request, before)
-    return { instantMs, result, pauseSeconds: 0, kind: 'none' }
+    return { instantMs, result, pauseSeconds: 0, kind: running.length === 0 ? 'none' : 'hooks' }
   }
   const still = how === 'pause' ? await pauseAll(request, running) : await stopAll(request, running)
   const instantMs = Date.now()

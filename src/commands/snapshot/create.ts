@@ -9,6 +9,7 @@ import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
 import { describeGroup, projectContainers } from '../../snapshot/group.ts'
+import { parseHooks } from '../../snapshot/hooks.ts'
 import { warnOfImages } from '../../snapshot/images.ts'
 
 export default class SnapshotCreate extends BaseCommand {
@@ -32,12 +33,26 @@ export default class SnapshotCreate extends BaseCommand {
     'plain-http': plainHttpFlag,
     project: Flags.string({ summary: 'All containers of a Compose project.', helpValue: 'PROJECT' }),
     standstill: Flags.option({
-      options: ['pause', 'stop'] as const,
+      options: ['pause', 'stop', 'hooks'] as const,
       default: 'pause' as const,
       summary: 'How they stand still for what changed last.',
       description:
-        'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again.',
+        'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again. ' +
+        'hooks: they go on; --before sees to it that what is read is whole.',
     })(),
+    before: Flags.string({
+      multiple: true,
+      default: [],
+      summary:
+        'Command for the shell of a container, right before it stands still. One that fails ends the snapshot.',
+      helpValue: '[NAME=]COMMAND',
+    }),
+    after: Flags.string({
+      multiple: true,
+      default: [],
+      summary: 'The same for when it goes on, also when there is no snapshot.',
+      helpValue: '[NAME=]COMMAND',
+    }),
     image: Flags.option({
       options: ['ref', 'include'] as const,
       default: 'ref' as const,
@@ -84,6 +99,9 @@ export default class SnapshotCreate extends BaseCommand {
     const what = flags.project ? `project ${flags.project}` : named.join(', ')
     this.report({ type: 'phase', phase: 'look', message: `looking at ${what} on ${engine.name}` })
     const group = await describeGroup(engine, names, flags.binds)
+    const running = group.manifests.map(({ name }) => name)
+    const hooks = { before: parseHooks(flags.before, running), after: parseHooks(flags.after, running) }
+    if (flags.standstill === 'hooks' && hooks.before.size === 0) throw hookNeeded()
     group.warnings.push(...warnOfImages(group.manifests, flags.image))
     for (const warning of group.warnings) this.report({ type: 'warning', ...warning })
     const result = await this.interruptible(
@@ -97,6 +115,7 @@ export default class SnapshotCreate extends BaseCommand {
               ...(await keyring.forNew(holders)),
               group,
               standstill: flags.standstill,
+              hooks,
               image: flags.image,
               redactEnv: flags['redact-env'],
               maxPauseSeconds: flags['max-pause'],
@@ -112,4 +131,12 @@ export default class SnapshotCreate extends BaseCommand {
     this.log(describeCreated(result, this.colours))
     return result
   }
+}
+
+function hookNeeded(): WherryError {
+  return new WherryError(
+    'hook-needed',
+    exitCodes.usage,
+    '--standstill hooks needs a command that keeps what is read whole: --before COMMAND, and --after COMMAND for its end.',
+  )
 }

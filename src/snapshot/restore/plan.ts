@@ -27,6 +27,9 @@ export interface RestoreOptions {
   start: boolean
 }
 
+/** What of a snapshot's config a plan goes by. */
+type PlannedConfig = Pick<SnapshotConfig, 'id' | 'engine' | 'containers' | 'trees' | 'redacted'>
+
 /** A plan, and which tree of the snapshot goes to which tree of the plan. */
 export interface RestorePlan {
   plan: Plan
@@ -37,7 +40,7 @@ export interface RestorePlan {
 export async function planRestore(
   target: Engine,
   repo: string,
-  config: SnapshotConfig,
+  config: PlannedConfig,
   options: RestoreOptions,
 ): Promise<RestorePlan> {
   const chosen = withVariables(
@@ -65,7 +68,7 @@ export async function planRestore(
   return { plan: { ...plan, snapshot: { id: config.id, repo } }, trees }
 }
 
-function chooseContainers(config: SnapshotConfig, names: readonly string[]): Manifest[] {
+function chooseContainers(config: PlannedConfig, names: readonly string[]): Manifest[] {
   const known = config.containers.map(({ name }) => name)
   const unknown = names.filter((name) => !known.includes(name))
   if (unknown.length > 0) {
@@ -97,7 +100,7 @@ function namesFor(
   )
 }
 
-function optionsFor(config: SnapshotConfig, { path, mapPort }: RestoreOptions): MigrateOptions {
+function optionsFor(config: PlannedConfig, { path, mapPort }: RestoreOptions): MigrateOptions {
   return {
     mode: 'cold',
     consistency: 'clean',
@@ -115,7 +118,7 @@ function optionsFor(config: SnapshotConfig, { path, mapPort }: RestoreOptions): 
 /** The snapshot stands where a migration has its source. */
 async function factsFor(
   target: Engine,
-  { engine, id, trees }: SnapshotConfig,
+  { engine, id, trees }: PlannedConfig,
   manifests: Manifest[],
 ): Promise<Facts> {
   const source: EngineFacts = {
@@ -146,7 +149,7 @@ async function factsFor(
 
 /** Which tree of the snapshot fills which of the plan, which goes by the new names. */
 function matchTrees(
-  config: SnapshotConfig,
+  config: PlannedConfig,
   manifests: readonly Manifest[],
   plan: Plan,
   { containers, volumes }: Renaming,

@@ -1,8 +1,10 @@
 import { describeContainer } from '../engine/describe.ts'
 import type { Engine } from '../engine/engine.ts'
+import { whyNotCopied } from '../migrate/checks/storage.ts'
+import { refuse } from '../migrate/preflight.ts'
 import { RefusedError } from '../model/errors.ts'
 import type { Manifest, ManifestMount } from '../model/manifest.ts'
-import type { Warning } from '../model/plan.ts'
+import type { Refusal, Warning } from '../model/plan.ts'
 
 const projectLabel = 'com.docker.compose.project'
 
@@ -51,31 +53,26 @@ export async function describeGroup(
     if (!manifests.some(({ id }) => id === manifest.id)) manifests.push(manifest)
   }
   const group: Group = { manifests, trees: [], warnings: [] }
-  const refusals: string[] = []
+  const refusals: Refusal[] = []
   for (const manifest of manifests) {
     await addLayer(engine, manifest, group, refusals)
-    for (const mount of manifest.mounts) addMount(manifest, mount, binds, group, refusals)
+    for (const mount of manifest.mounts) {
+      const why = addMount(engine, manifest, mount, binds, group)
+      if (why) refusals.push(why)
+    }
   }
   group.trees = group.trees.filter((tree, index, all) => all.findIndex(({ id }) => id === tree.id) === index)
-  if (refusals.length > 0) throw refusal(refusals)
+  refuse(refusals)
   await warnOfSharing(engine, group)
   return group
 }
 
-function refusal(refusals: string[]): RefusedError {
-  const message =
-    refusals.length === 1
-      ? (refusals[0] ?? '')
-      : [`${refusals.length} reasons not to begin:`, ...refusals.map((reason) => `  - ${reason}`)].join('\n')
-  return new RefusedError('not-taken', message, {
-    suggestions: [
-      'For directories of the host: --binds copy takes them along, --binds leave leaves them out.',
-    ],
-    data: { refusals },
-  })
-}
-
-async function addLayer(engine: Engine, manifest: Manifest, group: Group, refusals: string[]): Promise<void> {
+async function addLayer(
+  engine: Engine,
+  manifest: Manifest,
+  group: Group,
+  refusals: Refusal[],
+): Promise<void> {
   const { name, id, writableLayer } = manifest
   if (writableLayer?.driver === 'overlay2') {
     group.trees.push({
@@ -88,42 +85,68 @@ async function addLayer(engine: Engine, manifest: Manifest, group: Group, refusa
     return
   }
   if ((await engine.containers.countChanges(id).catch(() => 1)) > 0) {
-    refusals.push(
-      `${name} has changes in its writable layer, which can be read only with the overlay2 storage driver (${engine.name} has ${engine.info.Driver}).`,
-    )
+    refusals.push({
+      code: 'layer-not-readable',
+      message: `${name} has changes in its writable layer, which can be read only with the overlay2 storage driver (${engine.name} has ${engine.info.Driver}).`,
+      suggestions: ['Keep what must not be lost in a volume.'],
+    })
   }
 }
 
+/** Adds what is mounted, or says why it cannot be taken. */
 function addMount(
+  engine: Engine,
   { name }: Manifest,
-  { kind, destination, source, type }: ManifestMount,
+  mount: ManifestMount,
   binds: SnapshotBinds,
-  { trees, warnings }: Group,
-  refusals: string[],
-): void {
-  if (kind === 'volume') trees.push({ id: `volume:${source}`, kind, container: name, destination, source })
-  else if (kind === 'anonymous') {
-    trees.push({ id: `anonymous:${name}:${destination}`, kind, container: name, destination, source })
-  } else if (kind === 'bind' && binds === 'copy') {
-    trees.push({ id: `bind:${source}`, kind, container: name, destination, source })
-  } else if (kind === 'bind' && binds === 'leave') {
-    warnings.push({
-      code: 'bind-left',
-      message: `The host’s ${source}, which ${name} mounts, is not in the snapshot.`,
-    })
-  } else if (kind === 'bind') {
-    refusals.push(
-      `${name} has the host directory ${source} mounted at ${destination}; wherry does not know whether it belongs to the container.`,
-    )
-  } else if (kind === 'tmpfs') {
-    warnings.push({
-      code: 'tmpfs',
-      message: `What ${name} keeps in memory at ${destination} (tmpfs) is not in the snapshot.`,
-    })
-  } else if (kind === 'shared' && !trees.some((tree) => tree.source === source)) {
-    trees.push({ id: `volume:${source}`, kind: 'volume', container: name, destination, source })
-  } else if (kind === 'other') {
-    refusals.push(`${name} has a mount of type ${type} at ${destination}, which cannot be read.`)
+  { manifests, trees, warnings }: Group,
+): Refusal | undefined {
+  const { kind, destination, source, type } = mount
+  const tree = { container: name, destination, source }
+  if (kind === 'volume' || kind === 'anonymous') {
+    const id = kind === 'volume' ? `volume:${source}` : `anonymous:${name}:${destination}`
+    trees.push({ id, kind, ...tree })
+    return whyNotCopied(name, mount, engine.name)
+  }
+  if (kind === 'shared') return ownerIsTaken(manifests, mount) ? undefined : volumesFrom(name, mount)
+  if (kind === 'tmpfs') {
+    const message = `What ${name} keeps in memory at ${destination} (tmpfs) is not in the snapshot.`
+    warnings.push({ code: 'tmpfs', message })
+  } else if (kind === 'other') return notReadable(name, type, destination)
+  else if (kind === 'bind' && binds === 'copy') trees.push({ id: `bind:${source}`, kind, ...tree })
+  else if (kind === 'bind' && binds === 'leave') {
+    const message = `The host’s ${source}, which ${name} mounts, is not in the snapshot.`
+    warnings.push({ code: 'bind-left', message })
+  } else if (kind === 'bind') return hostDirectory(name, mount)
+  return undefined
+}
+
+/** Whether a container that is taken as well has this volume as its own. */
+function ownerIsTaken(manifests: readonly Manifest[], { source }: ManifestMount): boolean {
+  return manifests.some(({ mounts }) => mounts.some((own) => own.kind !== 'shared' && own.source === source))
+}
+
+function volumesFrom(name: string, { source }: ManifestMount): Refusal {
+  return {
+    code: 'volumes-from',
+    message: `${name} uses the volume ${source} of a container that is not taken along.`,
+    suggestions: ['Name that container too: its volumes are taken with it.'],
+  }
+}
+
+function notReadable(name: string, type: string, destination: string): Refusal {
+  return {
+    code: 'mount-kind',
+    message: `${name} has a mount of type ${type} at ${destination}, which cannot be read.`,
+    suggestions: ['Remove the mount, or replace it by a volume.'],
+  }
+}
+
+function hostDirectory(name: string, { destination, source }: ManifestMount): Refusal {
+  return {
+    code: 'bind-mount',
+    message: `${name} has the host directory ${source} mounted at ${destination}; wherry does not know whether it belongs to the container.`,
+    suggestions: ['--binds copy takes it along, --binds leave leaves it out.'],
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ManifestMount } from '../../model/manifest.ts'
+import type { Refusal } from '../../model/plan.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, dockerFor, type Findings, findings } from './check.ts'
 
@@ -40,7 +41,7 @@ type Finder = ReturnType<typeof findings>
 
 function checkVolume(facts: Facts, container: string, mount: ManifestMount, found: Finder): void {
   const { target, targetVolumes } = facts
-  const { source: name, volume, kind } = mount
+  const { source: name, kind } = mount
   if (kind === 'volume' && targetVolumes.includes(name)) {
     found.refuse(
       'volume-exists',
@@ -48,20 +49,29 @@ function checkVolume(facts: Facts, container: string, mount: ManifestMount, foun
       `If nobody needs it, remove it there: ${dockerFor(target.name)} volume rm ${name}`,
     )
   }
+  const refusal = whyNotCopied(container, mount, facts.source.name)
+  if (refusal) found.refuse(refusal.code, refusal.message, ...refusal.suggestions)
+}
+
+/** Why a volume's data cannot be copied, if so: it may not lie on the engine. */
+export function whyNotCopied(
+  container: string,
+  { source: name, volume }: ManifestMount,
+  engine: string,
+): Refusal | undefined {
   if (volume && volume.Driver !== 'local') {
-    found.refuse(
-      'volume-driver',
-      `The volume ${name} of ${container} belongs to the driver ${volume.Driver}; only local volumes are copied.`,
-      'Copy its data to a local volume first.',
-    )
+    return {
+      code: 'volume-driver',
+      message: `The volume ${name} of ${container} belongs to the driver ${volume.Driver}; only local volumes are copied.`,
+      suggestions: ['Copy its data to a local volume first.'],
+    }
   }
   const options = Object.keys(volume?.Options ?? {})
-  if (volume?.Driver === 'local' && options.length > 0) {
-    found.refuse(
-      'volume-options',
-      `The volume ${name} of ${container} is mounted with options of its own (${options.join(', ')}): its data may lie elsewhere than on ${facts.source.name}.`,
-      'Copy its data to a volume without options first.',
-    )
+  if (options.length === 0) return undefined
+  return {
+    code: 'volume-options',
+    message: `The volume ${name} of ${container} is mounted with options of its own (${options.join(', ')}): its data may lie elsewhere than on ${engine}.`,
+    suggestions: ['Copy its data to a volume without options first.'],
   }
 }
 

@@ -51,7 +51,7 @@ t.test('commands are run in the containers around their standstill', async (t) =
   t.match(ended.json.error.message, /no room/)
   t.match(await docker('alpha', 'exec', 't-first', 'ls', '/data'), /after/)
   const warned = await create(repo, ['t-first'], '--after', 'exit 9')
-  t.match(warned.warnings, [{ code: 'hook-failed' }])
+  t.ok(warned.warnings.some(({ code }: { code: string }) => code === 'hook-failed'))
   const unclear = await wherry([...createWords(repo, names), '--before', 'true', '--json'])
   t.strictSame(failed(unclear), { exitCode: 3, code: 'hook-not-clear' })
   const none = await wherry([...createWords(repo, names), '--standstill', 'hooks', '--json'])

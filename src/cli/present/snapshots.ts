@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes'
 import type { SnapshotDiff } from '../../snapshot/browse/diff.ts'
 import type { FieldChange } from '../../snapshot/browse/diff-config.ts'
 import { nameOf } from '../../snapshot/browse/files.ts'
+import { hostAccess } from '../../snapshot/browse/host-access.ts'
 import type { SnapshotSummary } from '../../snapshot/browse/summary.ts'
 import type { SnapshotConfig, SnapshotTree } from '../../snapshot/config.ts'
 
@@ -43,15 +44,18 @@ export function describeSnapshot(
     `${colours.bold(`snapshot ${id}`)}`,
     `  made ${momentOf(createdAt)} by ${config.madeBy}, as everything was at ${momentOf(config.instant)} (${stood})`,
     `  from ${engine.name}: Docker ${engine.version} on ${engine.hostName}, ${engine.os}/${engine.architecture}`,
-    ...containers.flatMap(({ name, image, state, ports }) => [
+    ...containers.flatMap(({ name, image, state, ports, hostConfig, mounts }) => [
       `  ${colours.bold(name)}  ${image.reference}  ${state.status}${Object.keys(ports).length > 0 ? `  ports ${Object.keys(ports).join(', ')}` : ''}`,
       ...trees.filter(({ container }) => container === name).map((tree) => `    ${treeLine(tree)}`),
+      ...reaches(hostAccess({ hostConfig, mounts })),
     ]),
     `  packs of ${prettyBytes(storedBytes)}, which other snapshots may need too`,
     ...redacted.map(({ container, variable }) => `  left out: the value of ${variable} of ${container}`),
     ...warnings.map(({ message }) => `  ${colours.yellow('!')} ${message}`),
   ].join('\n')
 }
+
+const reaches = (what: string[]) => (what.length > 0 ? [`    of the host: ${what.join(', ')}`] : [])
 
 /** The directories of a snapshot. */
 export function describeTrees(trees: readonly SnapshotTree[]): string {

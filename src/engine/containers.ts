@@ -6,6 +6,7 @@ import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../m
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus, isRuntimeBreakOff } from './failures.ts'
+import { explainHeldPort } from './held-ports.ts'
 import type { Watch } from './patience.ts'
 
 const pollMs = 50
@@ -77,7 +78,7 @@ export class Containers {
         })
       })
     } catch (error) {
-      if (!hasStatus(error, 304)) throw error
+      if (!hasStatus(error, 304)) throw await explainHeldPort(error, () => this.list())
     }
   }
 

@@ -4,6 +4,7 @@ import type { EngineAddress } from './address.ts'
 /** The engine answered a request with an error. `status` is the HTTP status; the message is the engine's own. */
 export class EngineRequestError extends WherryError {
   readonly status: number
+  readonly #parts: { engine: string; what: string; said: string }
 
   constructor(engine: string, what: string, status: number, said: string, cause: unknown) {
     super('engine-error', exitCodes.unexpected, `${engine}: ${what}: ${said}`, {
@@ -11,6 +12,13 @@ export class EngineRequestError extends WherryError {
       data: { engine, status, said },
     })
     this.status = status
+    this.#parts = { engine, what, said }
+  }
+
+  /** The same with a sentence that explains it. */
+  explained(sentence: (engine: string) => string): EngineRequestError {
+    const { engine, said, what } = this.#parts
+    return new EngineRequestError(engine, what, this.status, `${said}. ${sentence(engine)}`, this)
   }
 }
 

@@ -8,6 +8,7 @@ import { clearBench } from './bench.ts'
 import { type CommandEnd, RunningCommand } from './command.ts'
 import { endProblems } from './ending.ts'
 import { allowedExitCodes } from './expectation.ts'
+import { restartDaemon } from './faults/daemons.ts'
 import { type Fault, faults } from './faults/index.ts'
 import { reachProblems, startPeer } from './joined.ts'
 import { type Case, insideMs, momentsOf, type Recovery } from './matrix.ts'
@@ -100,7 +101,7 @@ async function migrated(lab: Lab, test: Case, state: string): Promise<Recovered>
   const ending = fault.kills ? 'killed' : String(end.exitCode)
   if (!fault.kills && end.exitCode !== 5)
     return { where: end.exitCode === 0 ? 'beta' : 'alpha', ending, problems }
-  const recovered = await recover(test, suggested(recovery, end), migration, state)
+  const recovered = await recover(lab, test, suggested(recovery, end), migration, state)
   return {
     ...recovered,
     ending: `${ending}, ${recovered.ending}`,
@@ -116,7 +117,13 @@ function suggested(meant: Recovery, { json }: CommandEnd): Recovery {
 }
 
 /** Gives the one command that brings a migration to its end; for a fault that kills that too, once more. */
-async function recover(test: Case, verb: Recovery, migration: string, state: string): Promise<Recovered> {
+async function recover(
+  lab: Lab,
+  test: Case,
+  verb: Recovery,
+  migration: string,
+  state: string,
+): Promise<Recovered> {
   const words = ['migration', verb, migration, ...(verb === 'rollback' ? ['--yes'] : [])]
   const fault: Fault = faults[test.fault]
   let ending = ''
@@ -128,7 +135,17 @@ async function recover(test: Case, verb: Recovery, migration: string, state: str
     ending = `${verb} killed, `
     await first.ended
   }
+  const end = await new RunningCommand(words, state).ended
+  const killed = brokenEngine(end)
+  if (!killed) return recoveredBy(verb, ending, end)
+  await restartDaemon(killed === 'alpha' ? lab.alphaFacts : lab.betaFacts)
+  ending += `${verb} ${end.exitCode}, engine restarted, `
   return recoveredBy(verb, ending, await new RunningCommand(words, state).ended)
+}
+
+/** The engine that an error says has to be restarted: it was killed, and holds a port for nobody. */
+function brokenEngine({ exitCode, json }: CommandEnd): string | undefined {
+  return exitCode === 5 ? /Restart Docker on wherry-(alpha|beta)/.exec(json?.error?.message)?.[1] : undefined
 }
 
 function recoveredBy(verb: Recovery, before: string, end: CommandEnd): Recovered {

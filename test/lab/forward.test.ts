@@ -1,7 +1,6 @@
 import t, { type Test } from 'tap'
-import { answers } from '../../src/lab/ping.ts'
-import type { LabEngine } from '../../src/lab/record.ts'
 import { waitFor } from '../../src/lab/wait.ts'
+import { restartDaemon } from '../faults/faults/daemons.ts'
 import { fromTo, killedAt } from './harness/counter.ts'
 import { Asker, askTcp, askUdp, runEcho } from './harness/echo.ts'
 import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
@@ -24,17 +23,6 @@ async function assertAnswers(t: Test, engine: string): Promise<void> {
   t.equal(await askUdp(address, 18007, 'over udp'), `${engine} over udp`)
   t.equal(await askTcp(ipv6, 18007, 'over tcp 6'), `${engine} over tcp 6`)
   t.equal(await askUdp(ipv6, 18007, 'over udp 6'), `${engine} over udp 6`)
-}
-
-/** Restarts a daemon; its containers end with it. */
-async function restart(engine: LabEngine): Promise<void> {
-  await inEngine(engine, 'pkill', '-TERM', '-x', 'dockerd')
-  await waitFor({ what: `${engine.name} to go`, timeoutMs: 30_000 }, () => isUp(engine, false))
-  await waitFor({ what: `${engine.name} to come back`, timeoutMs: 60_000 }, () => isUp(engine, true))
-}
-
-async function isUp({ unix }: LabEngine, expected: boolean): Promise<true | undefined> {
-  return (await answers(new URL(unix).pathname)) === expected ? true : undefined
 }
 
 t.test('clients of the old address are passed on, come what may', async (t) => {
@@ -60,7 +48,7 @@ t.test('clients of the old address are passed on, come what may', async (t) => {
 
   const { alphaFacts, betaFacts } = lab
   for (const engines of [[alphaFacts], [betaFacts], [alphaFacts, betaFacts]]) {
-    await Promise.all(engines.map(restart))
+    await Promise.all(engines.map(restartDaemon))
     const what = `the forwarder after a restart of ${engines.map((one) => one.name).join(' and ')}`
     await waitFor({ what, timeoutMs: 60_000 }, () => askTcp(address, 18007, '?', 2000).catch(() => undefined))
     await assertAnswers(t, 'beta')

@@ -18,6 +18,15 @@ export const targetDaemon: Fault = {
   lift: (lab) => waitForDaemon(lab.betaFacts),
 }
 
+/** Ends a dockerd in order and waits for the next one. */
+export async function restartDaemon(engine: LabEngine): Promise<void> {
+  await inEngine(engine, 'pkill', '-TERM', '-x', 'dockerd')
+  await waitFor({ what: `the dockerd of ${engine.name} to end`, timeoutMs: 30_000 }, async () =>
+    (await answers(new URL(engine.unix).pathname)) ? undefined : true,
+  )
+  await waitForDaemon(engine)
+}
+
 async function killDaemon(engine: LabEngine): Promise<void> {
   await inEngine(engine, 'pkill', '-KILL', '-x', 'dockerd')
 }

@@ -46,6 +46,22 @@ t.test('a start that fails otherwise is not asked for again', async (t) => {
   t.equal(asked.length, 1)
 })
 
+t.test('a port that nobody has is held by the engine, which is said with what to do', async (t) => {
+  const message = 'Bind for 0.0.0.0:5432 failed: port is already allocated'
+  const start = async () => {
+    throw Object.assign(new Error(), { statusCode: 500, json: { message } })
+  }
+  const startWith = (Ports: object[]) => {
+    const docker = { getContainer: () => ({ start }), listContainers: async () => [{ Id: 'x', Ports }] }
+    return new Containers(docker as unknown as Docker, call, {} as Watch).start('db')
+  }
+  await t.rejects(startWith([]), {
+    code: 'engine-error',
+    message: /allocated\. No container on beta .* Restart Docker on beta/,
+  })
+  await t.rejects(startWith([{ PublicPort: 5432 }]), { message: /allocated$/ })
+})
+
 /** An engine on which a container whose start fails is gone at once, as those with --rm are. */
 function removing(...messages: string[]) {
   const created: string[] = []

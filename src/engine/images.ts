@@ -1,7 +1,7 @@
 import { addAbortSignal, type Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { ImageDocument } from '../model/documents.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { exitCodes, RefusedError, WherryError } from '../model/errors.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus } from './failures.ts'
 import type { Watch } from './patience.ts'
@@ -25,7 +25,7 @@ export class Images {
   /** By reference or id; undefined where there is no such image. */
   async inspect(reference: string): Promise<ImageDocument | undefined> {
     return this.#call(`inspecting image ${reference}`, async () => {
-      return (await this.#docker.getImage(reference).inspect()) as unknown as ImageDocument
+      return (await this.#get(reference).inspect()) as unknown as ImageDocument
     }).catch((error) => {
       if (hasStatus(error, 404)) return undefined
       throw error
@@ -40,11 +40,7 @@ export class Images {
   /** The image as a tar stream, as `docker save` writes it. */
   async save(reference: string, signal?: AbortSignal): Promise<Readable> {
     const what = `saving image ${reference}`
-    const stream = await this.#call(
-      what,
-      async () => (await this.#docker.getImage(reference).get()) as Readable,
-      endless,
-    )
+    const stream = await this.#call(what, async () => (await this.#get(reference).get()) as Readable, endless)
     if (signal) addAbortSignal(signal, stream)
     return this.#watch.stream(what, stream)
   }
@@ -72,7 +68,7 @@ export class Images {
 
   async tag(id: string, repository: string, tag: string): Promise<void> {
     await this.#call(`tagging ${id} as ${repository}:${tag}`, () =>
-      this.#docker.getImage(id).tag({ repo: repository, tag }),
+      this.#get(id).tag({ repo: repository, tag }),
     )
   }
 
@@ -95,11 +91,17 @@ export class Images {
 
   /** Removes a tag, and the image with its last one; fine if it is gone already. */
   async remove(reference: string): Promise<void> {
-    await this.#call(`removing image ${reference}`, () => this.#docker.getImage(reference).remove()).catch(
-      (error) => {
-        if (!hasStatus(error, 404)) throw error
-      },
-    )
+    await this.#call(`removing image ${reference}`, () => this.#get(reference).remove()).catch((error) => {
+      if (!hasStatus(error, 404)) throw error
+    })
+  }
+
+  /** The reference becomes a part of the path, slashes and all, and dockerode does not escape it. */
+  #get(reference: string): Docker.Image {
+    const parts = reference.split('/')
+    if (parts.some((part) => part === '.' || part === '..'))
+      throw new RefusedError('bad-name', `${JSON.stringify(reference).slice(0, 120)} cannot be an image.`)
+    return this.#docker.getImage(parts.map(encodeURIComponent).join('/'))
   }
 
   /** Reads a request's progress stream to its end; such streams carry failures in the body of a 200 answer. */

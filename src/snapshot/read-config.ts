@@ -1,5 +1,6 @@
 import type { ChunkRef } from '../agent/protocol.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
+import type { Manifest } from '../model/manifest.ts'
 import { formatVersion, type SnapshotConfig } from './config.ts'
 import { digestOf } from './repository/directory.ts'
 import { damaged } from './repository/failures.ts'
@@ -46,9 +47,21 @@ function isConfig({ containers, createdAt, engine, id, images, trees }: Partial<
     typeof id === 'string' &&
     typeof createdAt === 'string' &&
     typeof engine?.id === 'string' &&
-    isList(containers, ({ name, image }) => typeof name === 'string' && typeof image === 'object') &&
+    isList(containers, isManifest) &&
     isList(trees, (tree) => typeof tree.id === 'string' && isList(tree.refs, isRef)) &&
     isList(images, ({ refs }) => refs === undefined || isList(refs, isRef))
+  )
+}
+
+/** As far as what an engine is told depends on it. */
+function isManifest({ name, image, hostConfig, mounts }: Manifest): boolean {
+  return (
+    typeof name === 'string' &&
+    /^sha256:[0-9a-f]{64}$/.test(image?.id) &&
+    typeof image.reference === 'string' &&
+    typeof hostConfig === 'object' &&
+    hostConfig !== null &&
+    isList(mounts, ({ source, destination }) => typeof source === 'string' && typeof destination === 'string')
   )
 }
 

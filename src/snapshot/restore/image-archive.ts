@@ -1,27 +1,38 @@
 import { createHash } from 'node:crypto'
-import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { type Extract, extract, type Header, type Pack, pack } from 'tar-stream'
-import { NotVerifiedError } from '../../model/errors.ts'
+import type { NotVerifiedError } from '../../model/errors.ts'
+import { type ArchivedImage, leadsTo, notTheImage, plainIndex, plainManifest } from './archived-image.ts'
 
-/** More than any image's list of its layers. */
-const maxDocumentBytes = 16 << 20
+/** Documents are smaller, layers most often larger. */
+const maxDocumentBytes = 1 << 20
+/** So much of what may be a document is kept in memory. */
+const maxKeptBytes = 64 << 20
+
+const hex = '[0-9a-f]{64}'
+const directories = new RegExp(`^(blobs|blobs/sha256|${hex})/?$`)
+const blobs = new RegExp(`^(?:blobs/sha256/)?(${hex})(?:\\.json)?$`)
+const files = new RegExp(`^(oci-layout|blobs/sha256/${hex}|${hex}\\.json|${hex}/(layer\\.tar|json|VERSION))$`)
+const layers = new RegExp(`^${hex}/layer\\.tar$`)
+const layerLinks = new RegExp(`^\\.\\./${hex}/layer\\.tar$`)
 
 type Entry = Extract extends AsyncIterable<infer E> ? E : never
 
 /**
  * An image's archive (`docker save`) as an engine may load it: that one image and no name, so that whoever made the
- * snapshot cannot put an image of his own behind a name that the engine knows. The stream fails with NotVerifiedError
- * before its end where it is anything but the image of that id.
+ * snapshot cannot put an image of his own behind a name that the engine knows. Only what engines themselves put into such
+ * archives passes, under headers made anew. The stream fails with NotVerifiedError before its end where it is anything but the
+ * image of that id.
  */
 export function onlyImage(archive: Readable, id: string): Readable {
   const entries = extract()
   const out = pack()
-  const reading = pipeline(archive, entries as unknown as NodeJS.WritableStream)
-  // Its failure reaches the entries, and those who read them.
-  reading.catch((error) => entries.destroy(error as Error))
-  copyEntries(entries, out, id).then(
+  // Its failure reaches the entries, and those who read them; once something is refused, nobody does any more.
+  archive.on('error', (error) => entries.destroy(error))
+  archive.on('close', () => archive.readableEnded || entries.destroy(new Error('the image is cut short')))
+  entries.on('error', () => undefined)
+  archive.pipe(entries as unknown as NodeJS.WritableStream)
+  new Filter(out, id).run(entries).then(
     () => out.finalize(),
     (error) => {
       archive.destroy()
@@ -31,95 +42,101 @@ export function onlyImage(archive: Readable, id: string): Readable {
   return out as unknown as Readable
 }
 
-async function copyEntries(entries: Extract, out: Pack, id: string): Promise<void> {
-  const seen = { manifest: false, config: false }
-  const hex = id.replace(/^sha256:/, '')
-  for await (const entry of entries) {
-    const path = posix.normalize(`/${entry.header.name}`).slice(1)
-    if (path === 'repositories') {
-      entry.resume()
-    } else if (path === 'manifest.json') {
-      if (seen.manifest) throw notTheImage('it has two lists of its images')
-      seen.manifest = true
-      await write(out, entry.header, withoutNames(await documentOf(entry), hex))
-    } else if (path === 'index.json') {
-      await write(out, entry.header, withoutAnnotations(await documentOf(entry)))
-    } else if (path === `${hex}.json` || path === `blobs/sha256/${hex}`) {
-      await write(out, entry.header, await configOf(entry, hex))
-      seen.config = true
-    } else await copy(out, entry)
+class Filter {
+  readonly #out: Pack
+  readonly #id: string
+  readonly #seen = new Set<string>()
+  /** By digest, what is as small as a document and what its name says. */
+  readonly #documents = new Map<string, Buffer>()
+  #kept = 0
+  #image: ArchivedImage | undefined
+
+  constructor(out: Pack, id: string) {
+    this.#out = out
+    this.#id = id.replace(/^sha256:/, '')
   }
-  if (!seen.manifest || !seen.config) throw notTheImage('its description is not in it')
-}
 
-/** manifest.json of an archive: one image, by the digest of its configuration, with no name. */
-function withoutNames(document: unknown, hex: string): Buffer {
-  const [image, ...others] = Array.isArray(document) ? (document as Record<string, unknown>[]) : []
-  if (!image || others.length > 0) throw notTheImage('it does not hold one image')
-  if (image.Config !== `${hex}.json` && image.Config !== `blobs/sha256/${hex}`)
-    throw notTheImage('it holds another image')
-  return Buffer.from(JSON.stringify([{ ...image, RepoTags: null }]))
-}
+  async run(entries: Extract): Promise<void> {
+    for await (const entry of entries) await this.#take(entry)
+    if (!this.#image) throw notTheImage('its description is not in it')
+    if (!leadsTo(this.#documents, this.#id, this.#image.config)) throw notTheImage('it holds another image')
+  }
 
-/** index.json of an archive: engines with containerd's image store read names from its annotations. */
-function withoutAnnotations(document: unknown): Buffer {
-  const { manifests, annotations: _, ...rest } = document as { manifests?: unknown; annotations?: unknown }
-  const plain = (Array.isArray(manifests) ? manifests : []).map(({ annotations: _, ...one }) => one)
-  return Buffer.from(JSON.stringify({ ...rest, manifests: plain }))
-}
+  async #take(entry: Entry): Promise<void> {
+    const { name, type } = entry.header
+    // One that is refused is not read to its end.
+    entry.on('error', () => undefined)
+    if (type === 'directory') {
+      if (!directories.test(name)) throw stranger(name)
+      entry.resume()
+      return this.#write({ name, type, mode: 0o755 })
+    }
+    if (this.#seen.has(name)) throw notTheImage(`it holds ${shown(name)} twice`)
+    this.#seen.add(name)
+    if (type === 'symlink') return this.#link(entry)
+    if (type !== 'file') throw stranger(name)
+    if (name === 'repositories') entry.resume()
+    else if (name === 'manifest.json') {
+      this.#image = plainManifest(await contentOf(entry))
+      return this.#write({ name }, this.#image.document)
+    } else if (name === 'index.json') return this.#write({ name }, plainIndex(await contentOf(entry)))
+    else if (!files.test(name)) throw stranger(name)
+    else return this.#file(entry)
+  }
 
-async function configOf(entry: Entry, hex: string): Promise<Buffer> {
-  const content = await contentOf(entry)
-  if (createHash('sha256').update(content).digest('hex') !== hex)
-    throw notTheImage('its configuration is another one')
-  return content
-}
+  /** Engines of Docker 24 and before put a layer that several images share into an archive once. */
+  #link(entry: Entry): Promise<void> {
+    const { name, linkname } = entry.header
+    if (!layers.test(name) || !layerLinks.test(linkname ?? '')) throw stranger(name)
+    entry.resume()
+    return this.#write({ name, type: 'symlink', linkname: linkname ?? '' })
+  }
 
-async function documentOf(entry: Entry): Promise<unknown> {
-  try {
-    return JSON.parse((await contentOf(entry)).toString())
-  } catch (error) {
-    if (error instanceof NotVerifiedError) throw error
-    throw notTheImage(`its ${entry.header.name} cannot be read`)
+  async #file(entry: Entry): Promise<void> {
+    const { name, size = 0 } = entry.header
+    const digest = blobs.exec(name)?.[1]
+    if (digest === undefined || (size ?? 0) > maxDocumentBytes) return this.#copy(entry)
+    const content = await contentOf(entry)
+    this.#kept += content.length
+    if (this.#kept > maxKeptBytes) throw notTheImage('it holds more documents than images have')
+    if (createHash('sha256').update(content).digest('hex') !== digest)
+      throw notTheImage(`its ${shown(name)} is another one`)
+    this.#documents.set(digest, content)
+    return this.#write({ name }, content)
+  }
+
+  #write(header: Partial<Header> & { name: string }, content?: Buffer): Promise<void> {
+    const whole = { mode: 0o644, mtime: new Date(0), ...header, ...(content ? { size: content.length } : {}) }
+    return new Promise((resolve, reject) => {
+      const done = (error?: Error | null) => (error ? reject(error) : resolve())
+      if (content) this.#out.entry(whole, content, done)
+      else this.#out.entry(whole, done)
+    })
+  }
+
+  #copy(entry: Entry): Promise<void> {
+    const { name, size } = entry.header
+    return new Promise((resolve, reject) => {
+      const header = { name, mode: 0o644, mtime: new Date(0), size: size ?? 0 }
+      const sink = this.#out.entry(header, (error) => (error ? reject(error) : resolve()))
+      entry.on('error', reject)
+      entry.pipe(sink)
+    })
   }
 }
 
 async function contentOf(entry: Entry): Promise<Buffer> {
-  const { name, size, type } = entry.header
-  // A link in its place would let what it leads to be read instead.
-  if (type !== 'file' || (size ?? 0) > maxDocumentBytes) throw notTheImage(`its ${name} is not such a file`)
+  const { name, size } = entry.header
+  if ((size ?? 0) > maxKeptBytes) throw stranger(name)
   const pieces: Buffer[] = []
   for await (const piece of entry as AsyncIterable<Buffer>) pieces.push(piece)
   return Buffer.concat(pieces)
 }
 
-function write(out: Pack, header: Header, content: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    out.entry({ ...header, size: content.length }, content, (error) => (error ? reject(error) : resolve()))
-  })
+function stranger(name: string): NotVerifiedError {
+  return notTheImage(`no engine puts ${shown(name)} into such an archive`)
 }
 
-async function copy(out: Pack, entry: Entry): Promise<void> {
-  const { size, type } = entry.header
-  const isFile = type === 'file' || type === 'contiguous-file'
-  if (!isFile) {
-    await new Promise<void>((resolve, reject) => {
-      out.entry(entry.header, (error) => (error ? reject(error) : resolve()))
-    })
-    entry.resume()
-    return
-  }
-  await new Promise<void>((resolve, reject) => {
-    const sink = out.entry({ ...entry.header, size: size ?? 0 }, (error) =>
-      error ? reject(error) : resolve(),
-    )
-    entry.on('error', reject)
-    entry.pipe(sink)
-  })
-}
-
-function notTheImage(why: string): NotVerifiedError {
-  return new NotVerifiedError(`The image in the snapshot is not the one that it is said to be: ${why}.`, {
-    suggestions: ['Take another snapshot, or load the image on the target yourself, and restore again.'],
-  })
+function shown(name: string): string {
+  return JSON.stringify(name).slice(0, 120)
 }

@@ -9,6 +9,7 @@ import type { SnapshotConfig, SnapshotTree } from '../config.ts'
 import { type GivenVariable, withVariables } from '../redact.ts'
 import { assertKnown, badNames, missingTrees, sharedNames } from './checks.ts'
 import { type Identity, type Renaming, renamingFor, withIdentity } from './identity.ts'
+import { unlistedMounts } from './mounts.ts'
 
 /** What the user asked for, in the words of the flags. */
 export interface RestoreOptions {
@@ -59,7 +60,7 @@ export async function planRestore(
     const running = options.start && renamed.state.running
     return { ...renamed, state: { ...renamed.state, running, paused: false } }
   })
-  refuse(badNames(manifests))
+  refuse([...badNames(manifests), ...unlistedMounts(chosen, `snapshot ${config.id}`)])
   const facts = await factsFor(target, config, manifests)
   const id = newMigrationId(new Date())
   const { plan, refusals } = planMigration(id, new Date().toISOString(), facts, optionsFor(config, options))

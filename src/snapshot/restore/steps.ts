@@ -1,5 +1,6 @@
 import { joinAgent } from '../../agent/own-link.ts'
-import { startAgent, treePath } from '../../launch/agent.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { type AgentMount, startAgent, treePath } from '../../launch/agent.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { assertAllRun, waitUntilServing } from '../../migrate/health.ts'
 import type { Run, Step } from '../../migrate/run.ts'
@@ -7,11 +8,12 @@ import { addressesOf, agentLabels, removeAgents, targetMount } from '../../migra
 import { bringImages } from '../../migrate/steps/images.ts'
 import { runningStages } from '../../migrate/steps/rest.ts'
 import { exitCodes, messageOf, WherryError } from '../../model/errors.ts'
-import type { ImagePlan } from '../../model/plan.ts'
+import type { ImagePlan, Plan, TreePlan } from '../../model/plan.ts'
 import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotConfig } from '../config.ts'
 import { imageStream } from './image.ts'
 import { onlyImage } from './image-archive.ts'
+import { assertOwnVolume } from './mounts.ts'
 import type { RestorePlan } from './plan.ts'
 import { type RestoredTree, sendTrees } from './send-trees.ts'
 
@@ -91,7 +93,7 @@ export function fillTrees(parts: RestoreParts): Step {
         image,
         name: `wherry-${plan.id}-target`,
         labels: agentLabels(plan),
-        mounts: await Promise.all(planned.map((tree) => targetMount(target, plan, tree))),
+        mounts: await Promise.all(planned.map((tree) => ownMount(target, plan, tree))),
       })
       const callOff = () =>
         void agent.client.request('abort', { reason: 'interrupted', forGood: true }).catch(() => undefined)
@@ -118,6 +120,12 @@ export function fillTrees(parts: RestoreParts): Step {
     },
     undo: removeAgents,
   }
+}
+
+async function ownMount(target: Engine, plan: Plan, tree: TreePlan): Promise<AgentMount> {
+  const mount = await targetMount(target, plan, tree)
+  if (mount.kind === 'volume') await assertOwnVolume(target, plan, tree, mount.volume)
+  return mount
 }
 
 /** Starts what ran when the snapshot was taken, in order, and waits until it serves. */

@@ -8,11 +8,16 @@ if (major < 22 || (major === 22 && minor < 15)) {
   )
   process.exit(1)
 }
-const [{ enableCompileCache }, { cacheDirectory }] = await Promise.all([
+const [{ mkdirSync }, { enableCompileCache }, { cacheDirectory }] = await Promise.all([
+  import('node:fs'),
   import('node:module'),
   import('../dist/platform/directories.js'),
 ])
-// What was compiled once is kept, in a directory that nobody else can write to. Where that cannot be, nothing is lost but time.
-enableCompileCache(`${cacheDirectory()}/compiled`)
+// What was compiled once is kept, where nobody else can write. Where that cannot be, nothing is lost but time.
+try {
+  const compiled = `${cacheDirectory()}/compiled`
+  mkdirSync(compiled, { recursive: true, mode: 0o700 })
+  enableCompileCache(compiled)
+} catch {}
 const { run } = await import('../dist/cli/run.js')
 await run(process.argv.slice(2), import.meta.url)

@@ -58,11 +58,12 @@ export abstract class BaseCommand extends Command {
     action: () => Promise<T>,
     {
       migration = () => undefined,
+      left = () => undefined,
       whatFollows = () => 'stopping and putting everything back. Once more leaves it as it is.',
     }: Interruption = {},
   ): Promise<T> {
     const interrupt = (signal: NodeJS.Signals) => {
-      if (this.#interrupt.signal.aborted) return void this.#leave(signal, migration())
+      if (this.#interrupt.signal.aborted) return void this.#leave(signal, migration(), left())
       const message = `${signal}: ${whatFollows()}`
       this.report({ type: 'warning', code: 'interrupted', message })
       this.#interrupt.abort(signal)
@@ -77,13 +78,14 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Ends the process at once. The journal and the lock say what was going on. */
-  async #leave(signal: NodeJS.Signals, migration: string | undefined): Promise<never> {
+  async #leave(signal: NodeJS.Signals, migration: string | undefined, left?: WherryError): Promise<never> {
     const content = migration ? await readJournal(migration) : undefined
     const error = content
       ? leftUnfinished(signal, summaryOf(content))
       : migration
         ? leftWithoutJournal(signal, migration)
-        : new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.')
+        : (left ??
+          new WherryError('interrupted', exitCodes.interrupted, 'Interrupted; nothing had been changed.'))
     await this.catch(error)
     process.exit(error.exitCode)
   }

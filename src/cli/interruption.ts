@@ -1,11 +1,16 @@
+import { dockerFor } from '../migrate/checks/check.ts'
 import type { MigrationSummary } from '../migrate/recovery/summary.ts'
 import type { BegunMove } from '../migrate/run.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
+import type { Commands } from '../snapshot/hooks.ts'
+import type { StandstillKind } from '../snapshot/standstill.ts'
 
 /** What a command knows of its work when a signal comes. */
 export interface Interruption {
   /** The migration that a second signal leaves as it is. */
   migration?: () => string | undefined
+  /** What a second signal leaves otherwise, where it leaves something. */
+  left?: () => WherryError | undefined
   /** What the first signal brings about, in whole sentences. */
   whatFollows?: () => string
 }
@@ -31,6 +36,26 @@ export function leftUnfinished(
     suggestions: next,
     data: { migration: id, step },
   })
+}
+
+/** The error of a second signal while containers stand still for a snapshot; undefined where they go on by themselves. */
+export function leftStandingStill(
+  engine: string,
+  names: readonly string[],
+  how: StandstillKind,
+  after: Commands,
+): WherryError | undefined {
+  // A helper on the engine lets frozen ones go on.
+  const starts = how === 'stop' ? [`${dockerFor(engine)} start ${names.join(' ')}`] : []
+  const commands = [...after].map(([name, command]) => `${dockerFor(engine)} exec ${name} sh -c '${command}'`)
+  const needed = [...starts, ...commands]
+  if (needed.length === 0) return undefined
+  return new WherryError(
+    'left-still',
+    exitCodes.needsUser,
+    `${names.join(', ')} was left in the middle of standing still on ${engine}; there is no new snapshot.`,
+    { suggestions: needed.map((command) => `Let it go on: ${command}`), data: { engine, containers: names } },
+  )
 }
 
 /** The same where there is no journal to read: the engine's lock tells the rest. */

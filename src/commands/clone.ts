@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base.ts'
 import { fromFlag } from '../cli/engine-flags.ts'
+import { leftStandingStill } from '../cli/interruption.ts'
 import { describeRestored } from '../cli/present/snapshot.ts'
 import { parseMapping } from '../cli/values.ts'
 import { connectEngine } from '../engine/connect.ts'
@@ -43,7 +44,7 @@ export default class Clone extends BaseCommand {
     'max-pause': Flags.integer({
       default: 60,
       min: 1,
-      summary: 'Seconds after which a pause is broken off, and the copy with it.',
+      summary: 'Seconds after which the standstill is broken off, and the copy with it.',
       helpValue: 'SECONDS',
     }),
     'no-start': Flags.boolean({ summary: 'Make the copy, and do not start it.' }),
@@ -60,6 +61,7 @@ export default class Clone extends BaseCommand {
     const workDirectory = cacheDirectory()
     await mkdir(workDirectory, { recursive: true, mode: 0o700 })
     let journal: string | undefined
+    let isStill = false
     const result = await this.interruptible(
       () =>
         cloneContainers({
@@ -69,6 +71,9 @@ export default class Clone extends BaseCommand {
           workDirectory,
           standstill: flags.standstill,
           hooks: noHooks,
+          onStandstill: (now) => {
+            isStill = now
+          },
           maxPauseSeconds: flags['max-pause'],
           path: 'auto',
           madeBy: `wherry ${this.config.version}`,
@@ -89,7 +94,13 @@ export default class Clone extends BaseCommand {
             journal = id
           },
         }),
-      { migration: () => journal },
+      {
+        migration: () => journal,
+        left: () =>
+          isStill
+            ? leftStandingStill(engine.name, [args.container], flags.standstill, noHooks.after)
+            : undefined,
+      },
     )
     this.endProgress()
     this.log(describeRestored(result, this.colours))

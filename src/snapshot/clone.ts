@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
 import { isAlive } from '../platform/alive.ts'
@@ -29,7 +30,7 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
   const { engine, group, options, target, workDirectory } = request
   await assertCanBeMade(request)
   await removeAbandoned(workDirectory)
-  const directory = await mkdtemp(join(workDirectory, `clone-${process.pid}-`))
+  const directory = await mkdtemp(join(workDirectory, `${ofThisHost()}${process.pid}-`))
   try {
     const repository = await DirectoryRepository.openOrCreate(directory)
     const image = (await lacksImages(target, request)) ? 'include' : 'ref'
@@ -71,10 +72,15 @@ async function assertCanBeMade({ engine, group, options, target }: CloneRequest)
   await planRestore(target, '', config, options)
 }
 
+/** What the directories begin with: the cache may be shared with other hosts, whose processes cannot be seen. */
+const ofThisHost = () => `clone-${encodeURIComponent(hostname())}-`
+
 /** What a clone that was killed has left: it holds what its containers hold. */
 async function removeAbandoned(workDirectory: string): Promise<void> {
   for (const name of await readdir(workDirectory)) {
-    const pid = /^clone-(\d+)-/.exec(name)?.[1]
+    const pid = name.startsWith(ofThisHost())
+      ? /^\d+(?=-)/.exec(name.slice(ofThisHost().length))?.[0]
+      : undefined
     if (pid !== undefined && !isAlive(Number(pid)))
       await rm(join(workDirectory, name), { recursive: true, force: true })
   }

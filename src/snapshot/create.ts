@@ -34,6 +34,8 @@ export interface CreateRequest {
   path: DataPath
   /** Who makes it, for the snapshot's config. */
   madeBy: string
+  /** Is told when the containers begin to stand still, commands before it included, and when they go on. */
+  onStandstill: (isStill: boolean) => void
   report: Report
   signal: AbortSignal
 }

@@ -106,9 +106,12 @@ function addMount(
   if (kind === 'volume' || kind === 'anonymous') {
     const id = kind === 'volume' ? `volume:${source}` : `anonymous:${name}:${destination}`
     trees.push({ id, kind, ...tree })
-    return whyNotCopied(name, mount, engine.name)
+    warnings.push(...onlyAlone(whyNotCopied(name, mount, engine.name)))
+  } else if (kind === 'shared' && !ownerIsTaken(manifests, mount)) {
+    if (!trees.some((other) => other.source === source))
+      trees.push({ id: `volume:${source}`, kind: 'volume', ...tree })
+    warnings.push(...onlyAlone(volumesFrom(name, mount)))
   }
-  if (kind === 'shared') return ownerIsTaken(manifests, mount) ? undefined : volumesFrom(name, mount)
   if (kind === 'tmpfs') {
     const message = `What ${name} keeps in memory at ${destination} (tmpfs) is not in the snapshot.`
     warnings.push({ code: 'tmpfs', message })
@@ -124,6 +127,13 @@ function addMount(
 /** Whether a container that is taken as well has this volume as its own. */
 function ownerIsTaken(manifests: readonly Manifest[], { source }: ManifestMount): boolean {
   return manifests.some(({ mounts }) => mounts.some((own) => own.kind !== 'shared' && own.source === source))
+}
+
+/** What no container can be made with again, although its data can be had. */
+function onlyAlone(refusal: Refusal | undefined): Warning[] {
+  if (!refusal) return []
+  const message = `${refusal.message} It can be brought back alone: wherry restore SNAPSHOT --volume VOLUME --into NEW`
+  return [{ code: refusal.code, message }]
 }
 
 function volumesFrom(name: string, { source }: ManifestMount): Refusal {

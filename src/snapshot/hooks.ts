@@ -29,6 +29,7 @@ export interface HooksRequest {
 }
 
 const shownOutput = 300
+const assignment = /^[\w.-]+=\S*$/
 
 /**
  * Does something between the commands before and after it, each run by the container's own shell. Once one of the first has
@@ -38,7 +39,11 @@ const shownOutput = 300
 export async function betweenHooks<T>(request: HooksRequest, action: () => Promise<T>): Promise<T> {
   const { hooks, report, signal, warnings } = request
   try {
-    for (const [name, command] of hooks.before) await runHook(request, name, command, signal)
+    for (const [name, command] of hooks.before) {
+      // One that has begun is waited for: what is run afterwards must not come before its end.
+      await runHook(request, name, command)
+      signal.throwIfAborted()
+    }
     return await action()
   } finally {
     for (const [name, command] of hooks.after) {
@@ -55,7 +60,6 @@ async function runHook(
   { engine, limitSeconds, manifests, report }: HooksRequest,
   name: string,
   command: string,
-  signal?: AbortSignal,
 ): Promise<void> {
   const manifest = manifests.find((one) => one.name === name)
   const now = manifest && (await engine.containers.inspect(manifest.id))
@@ -64,7 +68,7 @@ async function runHook(
     return
   }
   report({ type: 'note', message: `${name}: ${command}` })
-  const { exitCode, output } = await within(limitSeconds, signal, () =>
+  const { exitCode, output } = await within(limitSeconds, () =>
     engine.containers.exec(manifest.id, ['/bin/sh', '-c', command]),
   )
   if (exitCode === 0) return
@@ -80,17 +84,15 @@ async function runHook(
   )
 }
 
-/** Waits for a command no longer than that, and no longer than until a signal. */
+/** Waits for a command no longer than that. An engine cannot end it. */
 async function within(
   limitSeconds: number,
-  signal: AbortSignal | undefined,
   exec: () => Promise<{ exitCode: number | null; output: string }>,
 ): Promise<{ exitCode: number | null; output: string }> {
   const over = new AbortController()
-  const either = AbortSignal.any([over.signal, ...(signal ? [signal] : [])])
-  const tooLong = { exitCode: null, output: `no end within ${limitSeconds} s` }
+  const tooLong = { exitCode: null, output: `no end within ${limitSeconds} s; it runs still` }
   try {
-    return await Promise.race([exec(), sleep(limitSeconds * 1000, tooLong, { signal: either })])
+    return await Promise.race([exec(), sleep(limitSeconds * 1000, tooLong, { signal: over.signal })])
   } finally {
     over.abort()
   }
@@ -105,7 +107,9 @@ export function parseHooks(words: readonly string[], names: readonly string[]): 
   for (const word of words) {
     const name = word.slice(0, Math.max(0, word.indexOf('=')))
     const [only, ...others] = names
-    const container = names.includes(name) ? name : others.length === 0 ? only : undefined
+    // Nothing but an assignment is a name that was spelt wrong: the shell would do nothing, and say so to nobody.
+    const isCommand = others.length === 0 && !assignment.test(word)
+    const container = names.includes(name) ? name : isCommand ? only : undefined
     if (container === undefined || commands.has(container)) {
       throw new RefusedError(
         'hook-not-clear',
@@ -118,4 +122,14 @@ export function parseHooks(words: readonly string[], names: readonly string[]): 
     commands.set(container, names.includes(name) ? word.slice(name.length + 1) : word)
   }
   return commands
+}
+
+/** Running containers that nothing keeps from writing while they are read. */
+export function withoutHook(running: readonly string[], before: Commands): Warning[] {
+  return running
+    .filter((name) => !before.has(name))
+    .map((name) => ({
+      code: 'no-hook',
+      message: `${name} goes on, and no command keeps its files whole while they are read: --before ${name}=COMMAND`,
+    }))
 }

@@ -73,15 +73,20 @@ export class Reading {
     const { maxPauseSeconds: limitSeconds } = this.#request
     const controlGroups = treePath(group.trees.length)
     const agent = this.#agent.client
-    this.#standsStill = true
+    this.#tellStandstill(true)
     const { manifests, warnings } = group
     const still = { engine, manifests, how: standstill, agent, controlGroups, limitSeconds, report }
     return betweenHooks({ ...still, hooks, warnings, signal }, () =>
       // Where they go on, files may still change while they are read.
       whileStill(still, () => this.#round(standstill !== 'hooks')),
     ).finally(() => {
-      this.#standsStill = false
+      this.#tellStandstill(false)
     })
+  }
+
+  #tellStandstill(isStill: boolean): void {
+    this.#standsStill = isStill
+    this.#request.onStandstill(isStill)
   }
 
   /** Lets the agent wait for this process, which is busy. */

@@ -28,7 +28,7 @@ export interface StandstillRequest {
   /** In the host's namespaces, with control groups mounted at `controlGroups`. */
   agent: AgentClient
   controlGroups: string
-  /** They are not paused for longer, whatever happens. */
+  /** They are not paused for longer, whatever happens; one that is stopped goes on as soon as it can. */
   limitSeconds: number
   report: Report
 }
@@ -52,7 +52,7 @@ export async function whileStill<T>(
   const startedMs = performance.now()
   if (running.length === 0 || how === 'hooks') {
     const instantMs = Date.now()
-    const result = await action()
+    const result = await withinLimit(request, action)
     await assertNoneStarted(request, before)
     return { instantMs, result, pauseSeconds: 0, kind: running.length === 0 ? 'none' : 'hooks' }
   }
@@ -60,7 +60,7 @@ export async function whileStill<T>(
   const instantMs = Date.now()
   let result: T
   try {
-    result = await action()
+    result = await withinLimit(request, action)
     await assertNoneStarted(request, how === 'pause' ? before : new Map())
   } finally {
     await patiently(report, () => still.goOn()).catch((error) => {
@@ -70,6 +70,23 @@ export async function whileStill<T>(
   const pauseSeconds = (performance.now() - startedMs) / 1000
   if (still.wasCutShort()) throw tooLong(request)
   return { result, instantMs, pauseSeconds, kind: how }
+}
+
+/** Lets the agent end what it reads when the limit is over. @throws WherryError `pause-too-long`. */
+async function withinLimit<T>(request: StandstillRequest, action: () => Promise<T>): Promise<T> {
+  let isOver = false
+  const timer = setTimeout(() => {
+    isOver = true
+    // An agent that has gone ends the action by that.
+    request.agent.request('abort', { reason: 'it took too long' }).catch(() => undefined)
+  }, request.limitSeconds * 1000)
+  try {
+    return await action()
+  } catch (error) {
+    throw isOver ? tooLong(request) : error
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The containers that run and are not paused, by id, each with when it was started. */

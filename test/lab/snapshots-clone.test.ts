@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { image } from './harness/configurations.ts'
@@ -35,8 +35,8 @@ t.test('a copy runs beside its original, which goes on', async (t) => {
   // What a killed one has left, and what one has that is still at it.
   await mkdir(join(cache, 'wherry'), { recursive: true })
   for (const pid of [2 ** 22, process.pid]) {
-    await mkdir(join(cache, 'wherry', `clone-${pid}-left`))
-    await writeFile(join(cache, 'wherry', `clone-${pid}-left`, 'data'), 'of a container')
+    await mkdir(join(cache, 'wherry', `clone-${hostname()}-${pid}-left`))
+    await writeFile(join(cache, 'wherry', `clone-${hostname()}-${pid}-left`, 'data'), 'of a container')
   }
   const before = await docker('alpha', 'inspect', '--format', '{{.Id}} {{.State.StartedAt}}', 't-original')
   for (const to of ['wherry-alpha', 'wherry-beta']) {
@@ -44,7 +44,7 @@ t.test('a copy runs beside its original, which goes on', async (t) => {
     t.equal(ended.exitCode, 0, ended.stdout)
     t.equal(ended.json.containers[0].name, 't-copy')
     await assertCounts(t, to === 'wherry-alpha' ? 'alpha' : 'beta', 't-copy')
-    t.strictSame(await kept(), [`clone-${process.pid}-left`], 'nothing of it is kept')
+    t.strictSame(await kept(), [`clone-${hostname()}-${process.pid}-left`], 'nothing of it is kept')
   }
   await assertCounts(t, 'alpha', 't-original')
   t.equal(await docker('alpha', 'inspect', '--format', '{{.Id}} {{.State.StartedAt}}', 't-original'), before)

@@ -3,6 +3,7 @@ import { zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import { encodings } from '../../src/agent/snapshot/records.ts'
 import type { SnapshotConfig } from '../../src/snapshot/config.ts'
+import { image } from './harness/configurations.ts'
 import { failed, runCounter } from './harness/counter.ts'
 import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { chunkOf, type ForgedEntry, type Forgery, forge } from './harness/forged-snapshot.ts'
@@ -20,6 +21,21 @@ t.teardown(async () => {
 })
 await runCounter('t-hostile')
 await create(repo, ['t-hostile'])
+// What is there already, and is nobody's business.
+await docker('beta', 'volume', 'create', 't-precious')
+await docker(
+  'beta',
+  'run',
+  '--name',
+  't-owner',
+  '-v',
+  't-precious:/data',
+  image,
+  'sh',
+  '-c',
+  'echo precious > /data/kept',
+)
+const kept = () => docker('beta', 'run', '--rm', '-v', 't-precious:/data', image, 'cat', '/data/kept')
 
 const words = Buffer.from('forged\n')
 const file = (name: string, depth = 1): ForgedEntry => ({
@@ -44,7 +60,57 @@ const withVolume = (name: string) => (config: SnapshotConfig) => {
   Object.assign(config, JSON.parse(text))
 }
 
+/** Changes what a container is made from, and says nothing of it among its mounts. */
+const withHost = (hostConfig: object, mounts?: object[]): Forgery => ({
+  ...after(),
+  config: ({ containers: [container] }) => {
+    Object.assign(container?.hostConfig ?? {}, hostConfig)
+    if (container && mounts) container.mounts = mounts as typeof container.mounts
+  },
+})
+const anonymous = [
+  { kind: 'anonymous', type: 'volume', destination: '/data', source: 'a'.repeat(64), readOnly: false },
+]
+const treeless = { id: 'anonymous:t-hostile:/data', kind: 'anonymous', source: 'a'.repeat(64) } as const
+const ofImage = (image: object): Forgery => ({
+  ...after(),
+  config: ({ containers: [container] }) => void Object.assign(container?.image ?? {}, image),
+})
+
 const hostile: Record<string, Forgery> = {
+  'a volume of somebody else, behind an anonymous one': {
+    ...withHost({ Binds: ['t-precious:/data'] }, anonymous),
+    tree: treeless,
+  },
+  'the volumes of another container': {
+    ...withHost({ Binds: [], VolumesFrom: ['t-owner'] }, anonymous),
+    tree: treeless,
+  },
+  'a directory of the host, behind a volume': {
+    ...withHost(
+      {
+        Binds: [],
+        Mounts: [
+          {
+            Type: 'volume',
+            Target: '/data',
+            VolumeOptions: {
+              DriverConfig: { Name: 'local', Options: { type: 'none', o: 'bind', device: '/etc' } },
+            },
+          },
+        ],
+      },
+      anonymous,
+    ),
+    tree: treeless,
+  },
+  'a directory of the host that is not listed': withHost({ Binds: ['t-hostile:/data', '/etc:/host'] }),
+  'an image whose id leads to a volume': ofImage({ id: '../volumes/t-precious?force=1', repoDigests: [] }),
+  'an image whose id leads to a container': ofImage({
+    id: '../containers/t-owner?force=1&v=1',
+    repoDigests: [],
+  }),
+  'an image whose name leads elsewhere': ofImage({ reference: '../containers/t-owner?force=1&v=1' }),
   'a name that leads up': after(file('..')),
   'a name for the directory itself': after(file('.')),
   'an absolute name': after(file('/forged')),
@@ -107,6 +173,7 @@ for (const [what, forgery] of Object.entries(hostile)) {
       'find / -name "*forged*" -not -path "/proc/*" 2>/dev/null; cat /etc/passwd | wc -l',
     ]
     t.match(await inEngine(lab.betaFacts, ...left), /^\d+$/, 'and nothing of it is anywhere')
+    t.equal(await kept(), 'precious')
   })
 }
 

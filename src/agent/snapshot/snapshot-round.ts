@@ -32,6 +32,7 @@ export class SnapshotRound {
   readonly #chunker: Chunker
   readonly #onProgress: (progress: Progress) => void
   #abortReason: string | undefined
+  readonly #aborted = Promise.withResolvers<void>()
   #reportedAtMs = 0
   #scanned = 0
   #bytesRead = 0
@@ -51,6 +52,7 @@ export class SnapshotRound {
 
   abort(reason: string): void {
     this.#abortReason = reason
+    this.#aborted.resolve()
   }
 
   async run(): Promise<Result<'snapshotRound'>> {
@@ -105,7 +107,7 @@ export class SnapshotRound {
     while (sender.step()) {
       // A round between two engines tells the other one what to do; here only the tree is wanted.
       if (ops.isFull) giveBuffer(ops.take({ round: 0, tree: 0 }))
-      if (this.#sink.isFull) await this.#sink.room()
+      if (this.#sink.isFull) await Promise.race([this.#sink.room(), this.#aborted.promise])
       else if (performance.now() < sliceEnd) continue
       else await nextTurn()
       if (this.#abortReason !== undefined) throw new AgentError('aborted', this.#abortReason)

@@ -45,7 +45,7 @@ export function describeSnapshot(
     `  made ${momentOf(createdAt)} by ${config.madeBy}, as everything was at ${momentOf(config.instant)} (${stood})`,
     `  from ${engine.name}: Docker ${engine.version} on ${engine.hostName}, ${engine.os}/${engine.architecture}`,
     ...containers.flatMap(({ name, image, state, ports, hostConfig, mounts }) => [
-      `  ${colours.bold(name)}  ${image.reference}  ${state.status}${Object.keys(ports).length > 0 ? `  ports ${Object.keys(ports).join(', ')}` : ''}`,
+      `  ${colours.bold(plain(name))}  ${plain(image.reference)}  ${plain(state.status)}${Object.keys(ports).length > 0 ? `  ports ${Object.keys(ports).join(', ')}` : ''}`,
       ...trees.filter(({ container }) => container === name).map((tree) => `    ${treeLine(tree)}`),
       ...reaches(hostAccess({ hostConfig, mounts })),
     ]),
@@ -55,7 +55,9 @@ export function describeSnapshot(
   ].join('\n')
 }
 
-const reaches = (what: string[]) => (what.length > 0 ? [`    of the host: ${what.join(', ')}`] : [])
+/** A snapshot of somebody else's may hold anything, what moves a terminal's cursor too. */
+const plain = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+const reaches = (what: string[]) => (what.length > 0 ? [`    of the host: ${plain(what.join(', '))}`] : [])
 
 /** The directories of a snapshot. */
 export function describeTrees(trees: readonly SnapshotTree[]): string {

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base.ts'
 import { fromFlag } from '../../cli/engine-flags.ts'
+import { leftStandingStill } from '../../cli/interruption.ts'
 import { encryptFlags, keyFlags, keyHolders } from '../../cli/key-flags.ts'
 import { describeCreated } from '../../cli/present/snapshot.ts'
 import { plainHttpFlag, repoFlag } from '../../cli/repository-flags.ts'
@@ -9,7 +10,7 @@ import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
 import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
 import { describeGroup, projectContainers } from '../../snapshot/group.ts'
-import { parseHooks } from '../../snapshot/hooks.ts'
+import { parseHooks, withoutHook } from '../../snapshot/hooks.ts'
 import { warnOfImages } from '../../snapshot/images.ts'
 
 export default class SnapshotCreate extends BaseCommand {
@@ -68,7 +69,7 @@ export default class SnapshotCreate extends BaseCommand {
       default: 60,
       min: 1,
       summary:
-        'Seconds after which a pause is broken off, and the snapshot with it. Does not count for stop.',
+        'Seconds after which the standstill is broken off, and the snapshot with it; also for each command before and after.',
       helpValue: 'SECONDS',
     }),
     binds: Flags.option({
@@ -99,11 +100,16 @@ export default class SnapshotCreate extends BaseCommand {
     const what = flags.project ? `project ${flags.project}` : named.join(', ')
     this.report({ type: 'phase', phase: 'look', message: `looking at ${what} on ${engine.name}` })
     const group = await describeGroup(engine, names, flags.binds)
-    const running = group.manifests.map(({ name }) => name)
-    const hooks = { before: parseHooks(flags.before, running), after: parseHooks(flags.after, running) }
+    const members = group.manifests.map(({ name }) => name)
+    const hooks = { before: parseHooks(flags.before, members), after: parseHooks(flags.after, members) }
+    const running = group.manifests
+      .filter(({ state }) => state.running && !state.paused)
+      .map(({ name }) => name)
     if (flags.standstill === 'hooks' && hooks.before.size === 0) throw hookNeeded()
+    if (flags.standstill === 'hooks') group.warnings.push(...withoutHook(running, hooks.before))
     group.warnings.push(...warnOfImages(group.manifests, flags.image))
     for (const warning of group.warnings) this.report({ type: 'warning', ...warning })
+    let isStill = false
     const result = await this.interruptible(
       () =>
         useRepository(
@@ -116,6 +122,9 @@ export default class SnapshotCreate extends BaseCommand {
               group,
               standstill: flags.standstill,
               hooks,
+              onStandstill: (now) => {
+                isStill = now
+              },
               image: flags.image,
               redactEnv: flags['redact-env'],
               maxPauseSeconds: flags['max-pause'],
@@ -125,7 +134,11 @@ export default class SnapshotCreate extends BaseCommand {
               signal: this.interrupted,
             }),
         ),
-      { whatFollows: () => 'stopping; what is stored already stays for the next snapshot.' },
+      {
+        left: () =>
+          isStill ? leftStandingStill(engine.name, running, flags.standstill, hooks.after) : undefined,
+        whatFollows: () => 'stopping; what is stored already stays for the next snapshot.',
+      },
     )
     this.endProgress()
     this.log(describeCreated(result, this.colours))

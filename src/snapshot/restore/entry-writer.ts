@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CatalogWriter } from '../../agent/catalog-writer.ts'
 import { type Head, portableStart } from '../../agent/entry.ts'
 import { types } from '../../agent/file-types.ts'
@@ -73,6 +74,9 @@ export class EntryWriter {
     for (const { digest, length } of refs) {
       if (digest.equals(hole)) {
         blocks.hole(length)
+        // A file of nothing but holes may have many of them.
+        if (writer.isFull) await send()
+        else await nextTurn()
         continue
       }
       const content = await chunks.read(digest)

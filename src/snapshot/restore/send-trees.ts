@@ -15,7 +15,8 @@ import type { Report } from '../../model/progress.ts'
 import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotTree } from '../config.ts'
 import { damaged } from '../repository/failures.ts'
-import { isAsDescribed, TreeFile } from '../tree-files.ts'
+import { refuseWithoutSpace } from '../repository/receive.ts'
+import { surveyTree, TreeFile } from '../tree-files.ts'
 import type { EntryWriter } from './entry-writer.ts'
 import { TreeMerger } from './merge-tree.ts'
 import { TreeRestorer } from './restore-tree.ts'
@@ -165,10 +166,13 @@ class TreesSender {
     const { chunks, directory } = this.#request
     const file = await TreeFile.open(chunks, directory, tree)
     try {
-      if (isAsDescribed(file, tree)) return file
-      throw new RangeError('its entries are other ones')
+      const { isAsDescribed, catalogBytes } = await surveyTree(file, tree)
+      if (!isAsDescribed) throw new RangeError('its entries are other ones')
+      await refuseWithoutSpace(directory, catalogBytes)
+      return file
     } catch (error) {
       await file[Symbol.asyncDispose]()
+      if (error instanceof WherryError) throw error
       throw damaged(chunks.repository.name, `The list of files of ${tree.id}`, error)
     }
   }

@@ -1,7 +1,7 @@
 import type { Config } from '@oclif/core'
 import t from 'tap'
 import { BaseCommand } from '../../../src/cli/base.ts'
-import { leftUnfinished, whatFollowsInMove } from '../../../src/cli/interruption.ts'
+import { leftStandingStill, leftUnfinished, whatFollowsInMove } from '../../../src/cli/interruption.ts'
 import { stateOf } from '../../../src/migrate/state.ts'
 import type { Plan } from '../../../src/model/plan.ts'
 import type { ProgressEvent, Report } from '../../../src/model/progress.ts'
@@ -61,4 +61,17 @@ t.test('the second signal says how far it had come, and what can follow', async 
     suggestions: ['wherry migration resume m'],
   })
   t.match(error(false).message, /of db from a to b was left as it is/)
+})
+
+t.test('a second signal tells what stands still', async (t) => {
+  const after = new Map([['db', 'unlock']])
+  t.equal(
+    leftStandingStill('alpha', ['db'], 'pause', new Map()),
+    undefined,
+    'frozen ones go on by themselves',
+  )
+  t.match(leftStandingStill('alpha', ['db', 'web'], 'stop', after), {
+    exitCode: 5,
+    suggestions: [/docker --context alpha start db web$/, /docker --context alpha exec db sh -c 'unlock'$/],
+  })
 })

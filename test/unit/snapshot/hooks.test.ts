@@ -55,10 +55,24 @@ t.test('one that fails, hangs or is broken off ends it, and those for afterwards
   const hanging = fake([['db', 'hangs']], [['db', 'unlock 0']])
   await t.rejects(betweenHooks(hanging.request, hanging.action), { message: /no end within 0.2 s/ })
   t.strictSame(hanging.ran, ['db: hangs', 'db: unlock 0'])
-  const broken = fake([['db', 'hangs']], [['db', 'unlock 0']])
-  setTimeout(() => broken.aborter.abort(), 10)
-  await t.rejects(betweenHooks(broken.request, broken.action), { name: 'AbortError' })
-  t.strictSame(broken.ran, ['db: hangs', 'db: unlock 0'])
+})
+
+t.test('a signal waits for the end of one that has begun', async (t) => {
+  const { request, ran, action, aborter } = fake(
+    [
+      ['db', 'lock 0'],
+      ['web', 'flush 0'],
+    ],
+    [['db', 'unlock 0']],
+  )
+  const { exec } = request.engine.containers
+  request.engine.containers.exec = async (...words) => {
+    aborter.abort()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return exec(...words)
+  }
+  await t.rejects(betweenHooks(request, action), { name: 'AbortError' })
+  t.strictSame(ran, ['db: lock 0', 'db: unlock 0'])
 })
 
 t.test('what is done between may fail; one for afterwards that fails is a warning', async (t) => {
@@ -87,5 +101,6 @@ t.test('commands name their container, or there is only one', async (t) => {
   )
   t.strictSame([...parseHooks(['X=1 sync'], ['db'])], [['db', 'X=1 sync']])
   t.throws(() => parseHooks(['sync'], ['db', 'a']), { code: 'hook-not-clear', exitCode: 3 })
+  t.throws(() => parseHooks(['bd=/usr/bin/quiesce'], ['db']), { code: 'hook-not-clear' })
   t.throws(() => parseHooks(['db=sync', 'db=sync'], ['db', 'a']), { code: 'hook-not-clear' })
 })

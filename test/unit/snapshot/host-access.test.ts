@@ -10,6 +10,10 @@ t.test('what a container gets of the host is told', async (t) => {
     hostAccess(container({ NetworkMode: 'bridge', CapAdd: null }, [{ kind: 'volume', source: 'v' }])),
     [],
   )
+  t.strictSame(hostAccess(container({ Binds: ['v:/data', '/:/host:ro'], VolumesFrom: ['db'] })), [
+    'volumes of db',
+    '/:/host:ro',
+  ])
   const much = {
     Privileged: true,
     NetworkMode: 'host',
@@ -25,6 +29,6 @@ t.test('what a container gets of the host is told', async (t) => {
     'capability SYS_ADMIN',
     'seccomp=unconfined',
     '/dev/sda',
-    '/ at /host',
+    '/:/host',
   ])
 })

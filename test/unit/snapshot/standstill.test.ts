@@ -91,3 +91,22 @@ t.test('one that somebody starts meanwhile is noticed, and all go on', async (t)
   await t.rejects(doing, { code: 'started-meanwhile', message: /^b was started/ })
   t.equal(stopped.size, 0)
 })
+
+t.test('what takes too long is broken off, also where they were stopped', async (t) => {
+  const { stopped, request } = fake()
+  const asked: string[] = []
+  let end: (error: Error) => void = () => undefined
+  const agent = {
+    request: async (name: string) => {
+      asked.push(name)
+      end(new Error('aborted'))
+    },
+  } as unknown as AgentClient
+  const slow = () => new Promise((_, reject) => (end = reject))
+  await t.rejects(whileStill({ ...request, agent, limitSeconds: 0.05 }, slow), {
+    code: 'pause-too-long',
+    exitCode: 4,
+  })
+  t.strictSame(asked, ['abort'])
+  t.equal(stopped.size, 0)
+})

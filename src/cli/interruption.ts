@@ -3,7 +3,7 @@ import type { MigrationSummary } from '../migrate/recovery/summary.ts'
 import type { BegunMove } from '../migrate/run.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Commands } from '../snapshot/hooks.ts'
-import type { StandstillKind } from '../snapshot/standstill.ts'
+import type { StandstillKind } from '../snapshot/still.ts'
 
 /** What a command knows of its work when a signal comes. */
 export interface Interruption {

@@ -15,7 +15,8 @@ import { openReading, type Reading, type ReadingRequest } from './reading.ts'
 import type { Descriptor } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
-import { isLeftStill, type StandstillKind } from './standstill.ts'
+import { isLeftStill } from './standstill.ts'
+import type { StandstillKind } from './still.ts'
 
 export interface CreateRequest {
   engine: Engine

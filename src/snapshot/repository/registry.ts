@@ -16,6 +16,8 @@ import { workDirectory } from './work-directory.ts'
 
 const manifestTypes = { accept: `${mediaTypes.manifest}, ${mediaTypes.index};q=0.1` }
 const atOnce = 4
+/** Descriptions and indexes are read whole: even of 10 TiB an index is smaller. */
+const maxWholeBytes = 512 << 20
 
 /**
  * A repository in a registry (OCI distribution-spec 1.1). Each snapshot's manifest has its id as a tag, which is nobody
@@ -85,7 +87,7 @@ export class RegistryRepository implements Repository {
       to: `blobs/${digest}`,
       access: 'pull',
       expected: [200, 206, 404, 416],
-      maxBytes: length ?? Number.MAX_SAFE_INTEGER,
+      maxBytes: length ?? maxWholeBytes,
       ...(isPart ? { span: { offset, length: length ?? Number.MAX_SAFE_INTEGER - offset } } : {}),
     })
     if (status === 404) throw missing(this.name, `Blob ${digest}`)

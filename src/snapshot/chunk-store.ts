@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { type ZstdOptions, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { dataSizes } from '../agent/snapshot/gear.ts'
 import { encodings } from '../agent/snapshot/records.ts'
 import { ChunkIndex, type ChunkPlace } from './chunk-index.ts'
@@ -10,8 +11,16 @@ import { mediaTypes } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
 
+const zstdDecompressAside: (content: Buffer, options: ZstdOptions) => Promise<Buffer> =
+  promisify(zstdDecompress)
+/** Handing less to another thread costs more than it saves. */
+const asideBytes = 64 << 10
+
 /** A chunk is never longer, whatever a repository says. */
 const maxChunkBytes = dataSizes.max
+/** So much is read at once where chunks follow one another, with gaps that are no larger than these. */
+const windowBytes = 4 << 20
+const gapBytes = 64 << 10
 
 /** The chunks of a repository, as far as its indexes have been read. */
 export class ChunkStore {
@@ -21,6 +30,8 @@ export class ChunkStore {
   readonly packs: { digest: string; size: number }[] = []
   readonly #seal: Seal
   readonly #numbers = new Map<string, number>()
+  #window: Window | undefined
+  #last = { pack: -1, end: 0 }
 
   constructor(repository: Repository, seal: Seal) {
     this.repository = repository
@@ -39,6 +50,35 @@ export class ChunkStore {
         offset += lengths.storedLength
       }
     }
+  }
+
+  /**
+   * What is stored of a chunk. Chunks that are wanted one after the other most often lie one after the other: then what
+   * follows is read along, which spares a request for each of many small ones.
+   */
+  async #stored({ pack, offset, storedLength }: ChunkPlace): Promise<Buffer> {
+    const { digest = '', size = 0 } = this.packs[pack] ?? {}
+    const end = offset + storedLength
+    const { pack: lastPack, end: lastEnd } = this.#last
+    this.#last = { pack, end }
+    const known = this.#window
+    if (known && known.pack === pack && known.start <= offset && end <= known.end) {
+      const bytes = await known.bytes.catch(() => undefined)
+      if (bytes) return bytes.subarray(offset - known.start, end - known.start)
+    } else if (
+      pack === lastPack &&
+      offset >= lastEnd &&
+      offset - lastEnd < gapBytes &&
+      storedLength < windowBytes
+    ) {
+      const windowEnd = Math.min(size, offset + windowBytes)
+      const bytes = this.repository.read(digest, offset, windowEnd - offset)
+      this.#window = { pack, start: offset, end: windowEnd, bytes }
+      const read = await bytes.catch(() => undefined)
+      if (read) return read.subarray(0, storedLength)
+    }
+    // Alone, too, where what follows it cannot be read.
+    return this.repository.read(digest, offset, storedLength)
   }
 
   /** Reads an index blob. @throws NotVerifiedError when it is damaged. */
@@ -78,13 +118,21 @@ export class ChunkStore {
     const name = digest.toString('hex', 0, 32)
     if (!place) throw missing(this.repository.name, `Chunk ${name}`)
     const pack = this.packs[place.pack]?.digest ?? ''
-    const sealed = await this.repository.read(pack, place.offset, place.storedLength)
+    const sealed = await this.#stored(place)
     try {
-      return openChunk(this.#seal, sealed, place, digest)
+      return await openChunkAside(this.#seal, sealed, place, digest)
     } catch (error) {
       throw damaged(this.repository.name, `Chunk ${name.slice(0, 16)} of pack ${pack}`, error)
     }
   }
+}
+
+/** A part of a pack that was read at once. */
+interface Window {
+  pack: number
+  start: number
+  end: number
+  bytes: Promise<Buffer>
 }
 
 /** A chunk's content from what lies in its pack. @throws whatever says that it is not what its digest says. */
@@ -94,18 +142,35 @@ export function openChunk(
   { encoding, length }: Pick<ChunkPlace, 'encoding' | 'length'>,
   digest: Buffer,
 ): Buffer {
-  const content = decode(seal.open(sealed, 'chunk'), encoding, length)
-  if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
-  throw new RangeError('the content has another digest')
+  const stored = seal.open(sealed, 'chunk')
+  const options = { maxOutputLength: checkedLength(encoding, length) }
+  return checked(encoding === encodings.zstd ? zstdDecompressSync(stored, options) : stored, length, digest)
 }
 
-/** What was stored, as it was. @throws RangeError when it is not of that length. */
-function decode(stored: Buffer, encoding: number, length: number): Buffer {
+/** The same, with the work of decompressing left to another thread where it is much. */
+async function openChunkAside(
+  seal: Seal,
+  sealed: Buffer,
+  place: Pick<ChunkPlace, 'encoding' | 'length'>,
+  digest: Buffer,
+): Promise<Buffer> {
+  const { encoding, length } = place
+  if (encoding !== encodings.zstd || length < asideBytes) return openChunk(seal, sealed, place, digest)
+  const options = { maxOutputLength: checkedLength(encoding, length) }
+  return checked(await zstdDecompressAside(seal.open(sealed, 'chunk'), options), length, digest)
+}
+
+/** @throws RangeError for what no chunk has. */
+function checkedLength(encoding: number, length: number): number {
   if (length > maxChunkBytes) throw new RangeError('a chunk is longer than chunks are')
   if (encoding !== encodings.raw && encoding !== encodings.zstd)
     throw new RangeError('an encoding that this wherry does not know')
-  const content =
-    encoding === encodings.zstd ? zstdDecompressSync(stored, { maxOutputLength: length }) : stored
+  return length
+}
+
+/** @throws RangeError when it is not of that length, or has another digest. */
+function checked(content: Buffer, length: number, digest: Buffer): Buffer {
   if (content.length !== length) throw new RangeError('a chunk has another length than its index says')
-  return content
+  if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
+  throw new RangeError('the content has another digest')
 }

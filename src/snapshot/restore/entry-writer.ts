@@ -10,6 +10,8 @@ import { BlockCutter } from './block-cutter.ts'
 const hole = Buffer.alloc(32)
 /** A batch takes blocks up to so many bytes at once. */
 const runBytes = 256 << 10
+/** Chunks that are read, and decompressed, while others are sent. */
+const aheadChunks = 4
 const minShift = 13
 const maxShift = 20
 
@@ -71,6 +73,10 @@ export class EntryWriter {
     const isSparse = refs.some(({ digest }) => digest.equals(hole))
     writer.put(ops.file, isSparse ? opFlags.sparse : 0, replaces, portable)
     const blocks = new BlockCutter(blockShift, size, writer, catalog, this.#blocks)
+    const contents = readAhead(
+      chunks,
+      refs.filter(({ digest }) => !digest.equals(hole)),
+    )
     for (const { digest, length } of refs) {
       if (digest.equals(hole)) {
         blocks.hole(length)
@@ -79,7 +85,7 @@ export class EntryWriter {
         else await nextTurn()
         continue
       }
-      const content = await chunks.read(digest)
+      const content = await contents.next()
       if (content.length !== length) throw new RangeError('a chunk has another length than its file says')
       for (let at = 0; at < length; at += runBytes) {
         blocks.data(content.subarray(at, at + runBytes))
@@ -89,6 +95,25 @@ export class EntryWriter {
     blocks.end()
     writer.fileEnd()
     this.bytes += size
+  }
+}
+
+/** Reads chunks in their order, some ahead of where they are wanted. */
+function readAhead(chunks: ChunkStore, refs: readonly FileRef[]): { next(): Promise<Buffer> } {
+  const reads: Promise<Buffer>[] = []
+  let begun = 0
+  return {
+    async next() {
+      for (; begun < refs.length && reads.length < aheadChunks; begun++) {
+        const read = chunks.read(refs[begun]?.digest ?? hole)
+        // Met in its turn, if it comes to that.
+        read.catch(() => undefined)
+        reads.push(read)
+      }
+      const next = reads.shift()
+      if (!next) throw new RangeError('there is no further chunk')
+      return next
+    },
   }
 }
 

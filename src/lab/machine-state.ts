@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { readJson, writeFileAtomically } from '../platform/files.ts'
 import { run } from '../platform/process.ts'
-import { labBridge, labSubnets } from './network.ts'
+import { labBridges, labSubnets } from './network.ts'
 import { allProcesses } from './processes.ts'
 
 /** How the machine was before an engine changed it. */
@@ -58,7 +58,7 @@ export function removalsOf(rules: string): string[][] {
   const lines = rules.split('\n')
   const chains = lines.flatMap((line) => /^-N (DOCKER\S*)/.exec(line)?.[1] ?? [])
   const prefixes = labSubnets.map((subnet) => subnet.replace(/\d+\/\d+$/, '').replaceAll('.', '\\.'))
-  const ours = new RegExp(`-j DOCKER|-[io] ${labBridge}\\b|-[sd] (${prefixes.join('|')})`)
+  const ours = new RegExp(`-j DOCKER|-[io] (${labBridges.join('|')})\\b|-[sd] (${prefixes.join('|')})`)
   const inOthers = lines.filter((line) => /^-A (?!DOCKER)/.test(line) && ours.test(line))
   return [
     ...inOthers.map((line) => ['-D', ...line.split(' ').slice(1)]),

@@ -9,8 +9,9 @@ import { labFailure } from './wait.ts'
 export const labSubnets = ['10.213.77.0/24', '10.87.213.0/24', '10.251.19.0/24', '10.19.251.0/24']
 /** For each of those in IPv6 too. */
 const ipv6Subnet = (index: number) => `fd77:6c61:62:${index}::/64`
-/** The bridge of the network on a private engine, so that it can be found when that engine is dead. */
-export const labBridge = 'wherry-lab0'
+/** The bridge of a network with one of those subnets: known, so that it can be found when its engine is dead. */
+const bridgeOf = (index: number) => `wherry-lab${index}`
+export const labBridges = labSubnets.map((_, index) => bridgeOf(index))
 /** The last part of each engine's address. */
 const hostPart: Readonly<Record<LabEngineName, number>> = { alpha: 11, beta: 12 }
 
@@ -42,7 +43,7 @@ async function createNetwork(outer: OuterEngine, network: string): Promise<strin
   for (const withIpv6 of [true, false]) {
     for (const [index, subnet] of labSubnets.entries()) {
       const ipv6 = withIpv6 ? ['--ipv6', '--subnet', ipv6Subnet(index)] : []
-      const bridge = outer.isPrivate ? ['--opt', `com.docker.network.bridge.name=${labBridge}`] : []
+      const bridge = ['--opt', `com.docker.network.bridge.name=${bridgeOf(index)}`]
       const options = ['--label', `${labLabel}=network`, ...bridge, '--subnet', subnet, ...ipv6]
       const created = await outer.try(['network', 'create', ...options, network], { timeoutMs: 30_000 })
       if (!created.failure) return subnet

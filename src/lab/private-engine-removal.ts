@@ -1,10 +1,10 @@
 import { access, rm } from 'node:fs/promises'
 import { restoreMachine } from './machine-state.ts'
-import { labBridge } from './network.ts'
+import { labBridges } from './network.ts'
 import type { PrivateEnginePlaces } from './places.ts'
 import { endProcess, enginePid } from './private-engine.ts'
 import { processesOf } from './processes.ts'
-import { killCgroup, removeBridge, removeCgroups, unmountUnder } from './remains.ts'
+import { killCgroup, labCgroups, removeBridge, removeCgroups, unmountUnder } from './remains.ts'
 
 /** Whether there is a private engine, running or what a killed one left. */
 export async function hasPrivateEngine(places: PrivateEnginePlaces): Promise<boolean> {
@@ -31,9 +31,10 @@ export async function removePrivateEngine(places: PrivateEnginePlaces, keepData:
   await killCgroup(places.cgroup)
   await unmountUnder(places.exec)
   await unmountUnder(places.directory)
-  await removeBridge(labBridge)
+  // Those of other state directories' labs, which were on this engine too, are nobody's any more.
+  for (const bridge of labBridges) await removeBridge(bridge)
   await restoreMachine(places.before)
-  await removeCgroups(places.cgroup)
+  for (const name of await labCgroups()) await removeCgroups(name)
   await rm(places.exec, { recursive: true, force: true })
   if (keepData) {
     await rm(places.before, { force: true })

@@ -35,6 +35,20 @@ export async function removeCgroups(name: string): Promise<void> {
   }
 }
 
+/** The names of all cgroups that labs of this machine have made; only empty ones can be removed. */
+export async function labCgroups(): Promise<string[]> {
+  const hierarchies = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
+  const lists = await Promise.all(
+    [
+      cgroupRoot,
+      ...hierarchies.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroupRoot, name)),
+    ].map((directory) => readdir(directory).catch(() => [])),
+  )
+  return [...new Set(lists.flat().filter((name) => /^wherry-lab-[0-9a-f]{8}/.test(name)))].map(
+    (name) => `/${name}`,
+  )
+}
+
 /** Where a cgroup is: in each hierarchy of cgroup v1, or in the one of v2. */
 async function cgroupDirectories(name: string): Promise<string[]> {
   const hierarchies = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])

@@ -31,7 +31,7 @@ t.test('firewall rules of the engine go, all others stay', async (t) => {
     '-N MINE',
     '-A FORWARD -j MINE',
     '-A FORWARD -j DOCKER',
-    '-A FORWARD -o wherry-lab0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+    '-A FORWARD -o wherry-lab3 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
     '-A POSTROUTING -s 10.213.77.0/24 ! -o wherry-lab0 -j MASQUERADE',
     '-A POSTROUTING -s 10.0.0.0/24 -j MASQUERADE',
     '-A DOCKER -j RETURN',
@@ -40,7 +40,7 @@ t.test('firewall rules of the engine go, all others stay', async (t) => {
     removalsOf(rules).map((args) => args.join(' ')),
     [
       '-D FORWARD -j DOCKER',
-      '-D FORWARD -o wherry-lab0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+      '-D FORWARD -o wherry-lab3 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
       '-D POSTROUTING -s 10.213.77.0/24 ! -o wherry-lab0 -j MASQUERADE',
       '-F DOCKER',
       '-X DOCKER',

@@ -9,7 +9,7 @@ import { PackWriter } from '../../../src/snapshot/pack-writer.ts'
 import { readConfig } from '../../../src/snapshot/read-config.ts'
 import { DirectoryRepository } from '../../../src/snapshot/repository/directory.ts'
 import { unsealed } from '../../../src/snapshot/seal.ts'
-import { publishPacks } from './made-snapshot.ts'
+import { publishWithAll } from './made-snapshot.ts'
 
 /** A chunk as it is to be stored, whether that makes sense or not. */
 export interface ForgedChunk {
@@ -62,7 +62,7 @@ export async function forge(repo: string, forgery: Forgery): Promise<string> {
   if (forgery.entries) await rewrite(tree, forgery.entries, packs)
   Object.assign(tree, forgery.tree)
   forgery.config?.(config)
-  return (await publishPacks(repository, contents, packs, config, 'forged')).id
+  return (await publishWithAll(repository, contents, packs, config)).id
 }
 
 async function rewrite(tree: SnapshotTree, entries: Iterable<ForgedEntry>, packs: PackWriter): Promise<void> {

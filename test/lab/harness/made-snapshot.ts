@@ -26,23 +26,29 @@ export async function makeSnapshot(
     const digest = createHash('sha256').update(stored).digest()
     await packs.add({ digest, length: stored.length, encoding: encodings.raw, stored })
   }
-  const config = { formatVersion, containers: [], trees: [], images: [] }
-  return publishPacks(repository, contents, packs, config, name)
+  const before = contents.chunks.packs.length
+  await addPacks(contents, packs)
+  const own = new Set([...contents.chunks.packs.keys()].filter((index) => index >= before))
+  const layers = await layersFor(contents, unsealed, own)
+  return publish(repository, layers, { formatVersion, containers: [], trees: [], images: [] }, name)
 }
 
 /** Publishes a config with every pack that the repository has and the ones just written, whatever it needs of them. */
-export async function publishPacks(
+export async function publishWithAll(
   repository: Repository,
   contents: Contents,
   packs: PackWriter,
   config: object,
-  title: string,
 ): Promise<ListedSnapshot> {
+  await addPacks(contents, packs)
+  const layers = await layersFor(contents, unsealed, new Set(contents.chunks.packs.keys()))
+  return publish(repository, layers, config, 'forged')
+}
+
+async function addPacks(contents: Contents, packs: PackWriter): Promise<void> {
   await packs.end()
   contents.chunks.addPacks(packs.packs)
   for (const pack of packs.packs) contents.packs.set(pack.digest, { pack })
-  const layers = await layersFor(contents, unsealed, new Set(contents.chunks.packs.keys()))
-  return publish(repository, layers, config, title)
 }
 
 async function publish(repository: Repository, layers: OciManifest['layers'], what: object, title: string) {

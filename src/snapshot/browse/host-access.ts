@@ -6,7 +6,6 @@ const namespaces = {
   IpcMode: 'shared memory',
   UTSMode: 'host name',
   UsernsMode: 'users',
-  CgroupnsMode: 'control groups',
 } as const
 
 /** What a container gets of its engine's host, or of other containers there, beyond what every container does, in words. */

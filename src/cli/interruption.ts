@@ -2,7 +2,7 @@ import { dockerFor } from '../migrate/checks/check.ts'
 import type { MigrationSummary } from '../migrate/recovery/summary.ts'
 import type { BegunMove } from '../migrate/run.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
-import type { Commands } from '../snapshot/hooks.ts'
+import { asTyped, type Commands } from '../snapshot/hooks.ts'
 import type { StandstillKind } from '../snapshot/still.ts'
 
 /** What a command knows of its work when a signal comes. */
@@ -47,7 +47,7 @@ export function leftStandingStill(
 ): WherryError | undefined {
   // A helper on the engine lets frozen ones go on.
   const starts = how === 'stop' ? [`${dockerFor(engine)} start ${names.join(' ')}`] : []
-  const commands = [...after].map(([name, command]) => `${dockerFor(engine)} exec ${name} sh -c '${command}'`)
+  const commands = [...after].map(([name, command]) => asTyped(engine, name, command))
   const needed = [...starts, ...commands]
   if (needed.length === 0) return undefined
   return new WherryError(

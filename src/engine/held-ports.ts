@@ -13,8 +13,10 @@ export async function explainHeldPort(
   error: unknown,
   list: () => Promise<ContainerSummary[]>,
 ): Promise<unknown> {
-  const port = error instanceof EngineRequestError ? Number(allocated.exec(error.message)?.[1]) : Number.NaN
-  if (!(error instanceof EngineRequestError) || Number.isNaN(port)) return error
+  if (!(error instanceof EngineRequestError)) return error
+  const port = Number(allocated.exec(error.message)?.[1])
+  if (Number.isNaN(port)) return error
+  // Without the list nobody can tell who has it: what the engine said stands.
   const containers = await list().catch(() => undefined)
   const isHeld = containers?.some(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port)) ?? true
   if (isHeld) return error

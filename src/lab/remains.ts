@@ -37,30 +37,25 @@ export async function removeCgroups(name: string): Promise<void> {
 
 /** The names of all cgroups that labs of this machine have made; only empty ones can be removed. */
 export async function labCgroups(): Promise<string[]> {
-  const hierarchies = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
-  const lists = await Promise.all(
-    [
-      cgroupRoot,
-      ...hierarchies.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroupRoot, name)),
-    ].map((directory) => readdir(directory).catch(() => [])),
-  )
-  return [...new Set(lists.flat().filter((name) => /^wherry-lab-[0-9a-f]{8}/.test(name)))].map(
-    (name) => `/${name}`,
-  )
+  const lists = await Promise.all((await cgroupRoots()).map((root) => readdir(root).catch(() => [])))
+  const names = new Set(lists.flat().filter((name) => /^wherry-lab-[0-9a-f]{8}/.test(name)))
+  return [...names].map((name) => `/${name}`)
 }
 
 /** Where a cgroup is: in each hierarchy of cgroup v1, or in the one of v2. */
 async function cgroupDirectories(name: string): Promise<string[]> {
-  const hierarchies = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
-  const roots = hierarchies
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(cgroupRoot, entry.name))
   const found: string[] = []
-  for (const root of [cgroupRoot, ...roots]) {
+  for (const root of await cgroupRoots()) {
     const path = join(root, name)
     if (await readdir(path).catch(() => undefined)) found.push(path)
   }
   return found
+}
+
+async function cgroupRoots(): Promise<string[]> {
+  const hierarchies = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
+  const directories = hierarchies.filter((entry) => entry.isDirectory())
+  return [cgroupRoot, ...directories.map(({ name }) => join(cgroupRoot, name))]
 }
 
 /** A directory and the ones below it, parents first. */

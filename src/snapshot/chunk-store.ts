@@ -63,6 +63,7 @@ export class ChunkStore {
     this.#last = { pack, end }
     const known = this.#window
     if (known && known.pack === pack && known.start <= offset && end <= known.end) {
+      // What failed for a whole window may be far from this chunk, which is read by itself then.
       const bytes = await known.bytes.catch(() => undefined)
       if (bytes) return bytes.subarray(offset - known.start, end - known.start)
     } else if (

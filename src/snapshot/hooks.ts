@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine } from '../engine/engine.ts'
+import { dockerFor } from '../migrate/checks/check.ts'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Warning } from '../model/plan.ts'
@@ -78,10 +79,15 @@ async function runHook(
     exitCodes.rolledBack,
     `"${command}" failed in ${name}${exitCode === null ? '' : ` (exit code ${exitCode})`}${said ? `: ${said}` : ''}`,
     {
-      suggestions: [`Try it yourself: docker exec ${name} sh -c '${command}'`],
+      suggestions: [`Try it yourself: ${asTyped(engine.name, name, command)}`],
       data: { container: name, exitCode },
     },
   )
+}
+
+/** A command as a user types it on a shell of his own. */
+export function asTyped(engine: string, name: string, command: string): string {
+  return `${dockerFor(engine)} exec ${name} sh -c '${command.replaceAll("'", "'\\''")}'`
 }
 
 /** Waits for a command no longer than that. An engine cannot end it. */

@@ -19,12 +19,18 @@ export interface ChunkTaker {
   add(digest: Buffer, content: Buffer): void
   /** Whether whoever reads should wait for room. */
   readonly isFull: boolean
-  /** Waits until there is room for more. */
-  room(): Promise<void>
+  /** Waits until there is room for more, or for no longer than `isOver` says, which is asked again by `wake`. */
+  room(isOver?: () => boolean): Promise<void>
+  wake(): void
 }
 
 /** For whoever wants to know which chunks a tree has, and not what is in them. */
-export const nowhere: ChunkTaker = { add: () => undefined, isFull: false, room: async () => undefined }
+export const nowhere: ChunkTaker = {
+  add: () => undefined,
+  isFull: false,
+  room: async () => undefined,
+  wake: () => undefined,
+}
 
 /** Takes chunks, keeps those that the repository lacks, compresses them and sends them in their order. */
 export class ChunkSink implements ChunkTaker {
@@ -79,13 +85,17 @@ export class ChunkSink implements ChunkTaker {
     this.#pumping ??= this.#pump()
   }
 
-  async room(): Promise<void> {
-    while (this.isFull && this.#failure === undefined) {
+  async room(isOver: () => boolean = () => false): Promise<void> {
+    while (this.isFull && this.#failure === undefined && !isOver()) {
       await new Promise<void>((resolve) => {
         this.#onRoom = resolve
       })
     }
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  wake(): void {
+    this.#onRoom()
   }
 
   /** Waits until everything has been sent. */

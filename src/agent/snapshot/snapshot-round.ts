@@ -32,7 +32,6 @@ export class SnapshotRound {
   readonly #chunker: Chunker
   readonly #onProgress: (progress: Progress) => void
   #abortReason: string | undefined
-  readonly #aborted = Promise.withResolvers<void>()
   #reportedAtMs = 0
   #scanned = 0
   #bytesRead = 0
@@ -52,7 +51,7 @@ export class SnapshotRound {
 
   abort(reason: string): void {
     this.#abortReason = reason
-    this.#aborted.resolve()
+    this.#sink.wake()
   }
 
   async run(): Promise<Result<'snapshotRound'>> {
@@ -107,7 +106,7 @@ export class SnapshotRound {
     while (sender.step()) {
       // A round between two engines tells the other one what to do; here only the tree is wanted.
       if (ops.isFull) giveBuffer(ops.take({ round: 0, tree: 0 }))
-      if (this.#sink.isFull) await Promise.race([this.#sink.room(), this.#aborted.promise])
+      if (this.#sink.isFull) await this.#sink.room(() => this.#abortReason !== undefined)
       else if (performance.now() < sliceEnd) continue
       else await nextTurn()
       if (this.#abortReason !== undefined) throw new AgentError('aborted', this.#abortReason)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Engine } from '../../../src/engine/engine.ts'
 import type { Manifest } from '../../../src/model/manifest.ts'
-import { betweenHooks, type HooksRequest, parseHooks } from '../../../src/snapshot/hooks.ts'
+import { asTyped, betweenHooks, type HooksRequest, parseHooks } from '../../../src/snapshot/hooks.ts'
 
 /** Containers whose commands end with the exit code that is their last word; `hangs` does not end. */
 function fake(before: [string, string][], after: [string, string][]) {
@@ -89,6 +89,10 @@ t.test('what is done between may fail; one for afterwards that fails is a warnin
   )
   t.strictSame(ran, ['db: unlock 1', 'web: on 0'])
   t.match(request.warnings, [{ code: 'hook-failed', message: /unlock 1/ }])
+})
+
+t.test('what is to be typed can be', async (t) => {
+  t.equal(asTyped('alpha', 'db', "echo 'on'"), "docker --context alpha exec db sh -c 'echo '\\''on'\\'''")
 })
 
 t.test('commands name their container, or there is only one', async (t) => {

@@ -11,11 +11,14 @@ export type Way = 'wire' | 'vpn' | 'inner'
 const noHeader = '65534'
 const tunnels = ['768', '769', '776', '778', '823']
 const carried = ['vxlan', 'geneve']
+/** A tunnel of a stretched network goes when that network does: nothing else goes through it. */
+const ours = /^wherryt\d+$/
 
 /** An interface that is gone meanwhile, or that tells nothing of itself, counts as `wire`. */
 export function wayOf(name: string, root = '/sys/class/net'): Way {
   const read = (file: string) => readText(`${root}/${name}/${file}`)
   const deviceType = typeOf(read('uevent'))
+  if (ours.test(name)) return 'inner'
   const isVpn = read('type') === noHeader || existsSync(`${root}/${name}/tun_flags`)
   // A mobile modem has no header either.
   if (isVpn && deviceType !== 'wwan') return 'vpn'

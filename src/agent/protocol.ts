@@ -76,6 +76,8 @@ export interface Requests {
   /** Answers `measureLink` of others on this port until the agent ends. */
   answerMeasures: { params: object; result: { port: number } }
   measureLink: { params: LinkMeasureParams; result: LinkMeasure }
+  /** Whether the host can encrypt what crosses; asked of an agent of the network image that may change the host's links. */
+  whyNoTunnel: { params: object; result: { reason?: string } }
   useRelay: { params: object; result: object }
   /** With a path, the catalog must still fit the tree there: asked of the target, whose round does not look again. */
   state: { params: { trees: { id: string; path?: string }[] }; result: { trees: TreeState[] } }

@@ -11,6 +11,7 @@ import { makeHostDirectories, removeHostDirectories } from './host-directories.t
 import { killContainer } from './kill.ts'
 import { measureTree } from './measure.ts'
 import { answerMeasures, measureLink } from './network/measure-link.ts'
+import { whyNoTunnel } from './network/tunnel.ts'
 import { probe } from './probe.ts'
 import { type Params, type Progress, protocolVersion, type RequestName, type Result } from './protocol.ts'
 import { ReceiveRound, WriteBacks } from './receive-round.ts'
@@ -119,6 +120,10 @@ export class AgentServer {
       this.#use(await dial(secret, addresses, port, timeoutMilliseconds)),
     answerMeasures: async () => ({ port: await answerMeasures() }),
     measureLink: (params) => measureLink(params),
+    whyNoTunnel: async () => {
+      const reason = await whyNoTunnel()
+      return reason === undefined ? {} : { reason }
+    },
     useRelay: () => {
       this.#direct?.close()
       this.#direct = undefined

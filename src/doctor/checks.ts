@@ -65,7 +65,11 @@ export function checkCheckpoint(
 /** One network across engines needs VXLAN in the host's kernel. */
 export function checkStretch(host: HostAbilities): Finding {
   return host.hasVxlan
-    ? { check: 'stretch', status: 'ok', message: 'the kernel has vxlan' }
+    ? {
+        check: 'stretch',
+        status: 'ok',
+        message: `the kernel has vxlan${host.hasWireguard ? ' and wireguard: what crosses stretched networks is encrypted' : '; without wireguard what crosses stretched networks is not encrypted'}`,
+      }
     : {
         check: 'stretch',
         status: 'missing',

@@ -61,6 +61,7 @@ async function lookAt(engine: Engine, image: string): Promise<HostAbilities> {
       root: treePath(0),
       statfs: [engine.info.DockerRootDir],
       exist: [...criuPaths],
+      modules: ['wireguard'],
     })
     const disk = answer.fileSystems[0]
     return {
@@ -68,6 +69,7 @@ async function lookAt(engine: Engine, image: string): Promise<HostAbilities> {
       totalBytes: disk?.totalBytes ?? 0,
       hasCriu: answer.paths.some(({ kind }) => kind === 'file'),
       hasVxlan: answer.modules.vxlan === true,
+      hasWireguard: answer.modules.wireguard === true,
     }
   } finally {
     await agent.remove()

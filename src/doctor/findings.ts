@@ -14,4 +14,5 @@ export interface HostAbilities {
   totalBytes: number
   hasCriu: boolean
   hasVxlan: boolean
+  hasWireguard: boolean
 }

@@ -15,6 +15,8 @@ export interface AgentSettings {
   mounts: readonly AgentMount[]
   /** It may see and end the host's processes, and freeze them where control groups are mounted. */
   hostProcesses?: boolean
+  /** It may change the interfaces of the network that it is on. */
+  networkAdmin?: boolean
   /** The network that it is on, with an address that the engine chooses; the host's own unless told. */
   network?: string
 }
@@ -94,6 +96,7 @@ function agentRequest({
   labels,
   mounts,
   hostProcesses,
+  networkAdmin,
   network = 'host',
 }: AgentSettings): Record<string, unknown> {
   return {
@@ -113,7 +116,7 @@ function agentRequest({
       NetworkMode: network,
       UsernsMode: 'host',
       CapDrop: ['ALL'],
-      CapAdd: [...capabilities, ...(hostProcesses ? ['KILL'] : [])],
+      CapAdd: [...capabilities, ...(hostProcesses ? ['KILL'] : []), ...(networkAdmin ? ['NET_ADMIN'] : [])],
       // AppArmor's profile for containers lets no signals out.
       SecurityOpt: ['no-new-privileges', 'label=disable', ...(hostProcesses ? ['apparmor=unconfined'] : [])],
       ...(hostProcesses ? { PidMode: 'host', CgroupnsMode: 'host' } : {}),

@@ -13,6 +13,8 @@ export interface ServiceRequest {
   labels: Record<string, string>
   /** What the program is told, as JSON; everybody who may inspect containers can read it. */
   settings: object
+  /** What is not for everybody on the host: whoever may inspect containers can still read it. */
+  environment?: Record<string, string>
   capabilities: readonly string[]
   /** What asks it to end; SIGKILL unless told, for most keep nothing and a daemon that stops must not wait for them. */
   stopSignal?: string
@@ -26,10 +28,11 @@ export interface ServiceRequest {
 /** Creates a helper, not started, and gives its id. The engine starts it again whenever the daemon starts. */
 export function createService(engine: Engine, request: ServiceRequest): Promise<string> {
   const { image, name, kind, labels, settings, capabilities, network, endpoint, ports = {} } = request
-  const { stopSignal = 'SIGKILL' } = request
+  const { stopSignal = 'SIGKILL', environment = {} } = request
   return engine.containers.create(name, {
     Image: image,
     Cmd: [kind, JSON.stringify(settings)],
+    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     Labels: labels,
     User: '0:0',
     StopSignal: stopSignal,

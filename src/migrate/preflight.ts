@@ -10,7 +10,6 @@ import { type MigrateOptions, migrationLabel, type Plan, type Refusal, roleLabel
 import type { Report } from '../model/progress.ts'
 import { planExtent } from '../network/extent.ts'
 import { withMembers } from '../network/members.ts'
-import { defaultPort } from '../network/stretch.ts'
 import { sharedPaths } from './checks/sharing.ts'
 import { type Facts, gatherFacts, type HostFacts } from './facts.ts'
 import { assertNotLocked } from './locking.ts'
@@ -75,8 +74,7 @@ export function refuse(refusals: readonly Refusal[]): void {
 /** Whether the networks can be joined. @throws RefusedError with the reason why one cannot. */
 async function planStretching(source: Engine, target: Engine, { networks }: Plan): Promise<void> {
   for (const { name, action } of networks) {
-    if (action === 'stretch')
-      await withMembers(source, target, name, (engines) => planExtent(name, engines, defaultPort))
+    if (action === 'stretch') await withMembers(source, target, name, (engines) => planExtent(name, engines))
   }
 }
 

@@ -3,6 +3,7 @@ import type { PortBinding } from '../model/documents.ts'
 import type { Mode, Plan, Verification, Warning } from '../model/plan.ts'
 import { type Forwarder, forwardersOn } from '../network/forwarders.ts'
 import { ghostsOn } from '../network/ghosts.ts'
+import { membershipsOn } from '../network/membership.ts'
 import type { Run } from './run.ts'
 
 /** What `migrate --json` prints. Times in seconds, sizes in bytes. Fields are only ever added. */
@@ -26,7 +27,12 @@ export interface MigrateResult {
   /** What stays on the source and passes clients on. */
   forwarders: Forwarder[]
   /** Networks that are one on both engines now, and whom ghosts stand for on each. */
-  stretched: { networks: string[]; ghosts: { engine: string; of: string }[] }
+  stretched: {
+    networks: string[]
+    /** Those of them whose packets between the hosts are encrypted. */
+    encrypted: string[]
+    ghosts: { engine: string; of: string }[]
+  }
   warnings: Warning[]
 }
 
@@ -100,7 +106,10 @@ async function stretchedNow({ plan, source, target }: Run): Promise<MigrateResul
       ghosts.push(...there.map(({ of }) => ({ engine: engine.name, of })))
     }
   }
-  return { networks, ghosts }
+  const memberships = networks.length > 0 ? await membershipsOn(target).catch(() => []) : []
+  const isEncrypted = (name: string) =>
+    memberships.some(({ network, record }) => network === name && record.settings.tunnel)
+  return { networks, encrypted: networks.filter(isEncrypted), ghosts }
 }
 
 async function forwardersLeft({ plan, source }: Run): Promise<Forwarder[]> {

@@ -34,6 +34,9 @@ export interface Extent {
   absent: readonly RecordedMember[]
 }
 
+/** VXLAN's port, unless told: not the one that Swarm uses, so that rules for one do not meet the other. */
+export const defaultPort = 14789
+
 /** Swarm takes the numbers from 4096 on; these are far from them. */
 const vniRange = [0x800000, 0xffffff] as const
 
@@ -41,7 +44,7 @@ const vniRange = [0x800000, 0xffffff] as const
 export async function planExtent(
   network: string,
   engines: readonly Engine[],
-  port: number,
+  port = defaultPort,
   absent: readonly RecordedMember[] = [],
 ): Promise<Extent> {
   const members = await Promise.all(

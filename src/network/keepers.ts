@@ -1,16 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { keyVariable } from '../agent/network/settings.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createService } from '../launch/service.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import { roleLabel } from '../model/plan.ts'
-import { keeperLabels, keeperName, keeperRole, type Membership, type StretchRecord } from './membership.ts'
+import {
+  keeperLabels,
+  keeperName,
+  keeperRole,
+  type Membership,
+  type StretchRecord,
+  tunnelKeyOf,
+} from './membership.ts'
 
 /** What a keeper's container is made of. */
 export interface KeeperRequest {
   engine: Engine
   image: string
   record: StretchRecord
+  /** The private key of its tunnel, base64; that of the keeper that was there unless told. */
+  tunnelKey?: string | undefined
   /** Of one that is new, beside its own; one that was there keeps those that it has. */
   labels: Record<string, string>
 }
@@ -46,19 +56,21 @@ export async function placeKeeper(
   undo: Undo[],
 ): Promise<void> {
   const { engine, record } = request
-  if (before?.isRunning && isDeepStrictEqual(before.record, record)) return
+  const keyBefore = before && (await tunnelKeyOf(before))
+  const tunnelKey = request.tunnelKey ?? keyBefore
+  if (before?.isRunning && isDeepStrictEqual(before.record, record) && tunnelKey === keyBefore) return
   // A link that was there before a migration is not that migration's to take away.
   const labels = before?.labels ?? request.labels
   undo.push(async () => {
     if (!before) return removeKeeper(request)
-    const id = await createKeeper(before)
+    const id = await createKeeper({ ...before, tunnelKey: keyBefore })
     if (before.isRunning) await engine.containers.start(id)
   })
-  await engine.containers.start(await createKeeper({ ...request, labels }))
+  await engine.containers.start(await createKeeper({ ...request, labels, tunnelKey }))
 }
 
 /** Creates a keeper, not started, in place of the one that may be there. */
-async function createKeeper({ engine, image, record, labels }: KeeperRequest): Promise<string> {
+async function createKeeper({ engine, image, record, labels, tunnelKey }: KeeperRequest): Promise<string> {
   const { network } = record.settings
   await takeAway(engine, network)
   return createService(engine, {
@@ -67,6 +79,7 @@ async function createKeeper({ engine, image, record, labels }: KeeperRequest): P
     kind: 'stretch',
     labels: { ...labels, ...keeperLabels(network, record) },
     settings: record.settings,
+    ...(tunnelKey ? { environment: { [keyVariable]: tunnelKey } } : {}),
     capabilities,
     network: 'host',
     stopSignal: 'SIGTERM',

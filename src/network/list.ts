@@ -11,12 +11,13 @@ import { type ProvenLink, proveLinks } from './prove.ts'
 export interface NetworkState {
   network: string
   vni: number
+  /** UDP port between the hosts: WireGuard's where what crosses is encrypted, else VXLAN's. */
   port: number
   members: NetworkMember[]
   links: ProvenLink[]
   /** What does not come through between the members that are there. */
   broken?: string
-  encrypted: false
+  encrypted: boolean
 }
 
 /** A member of a stretched network. */
@@ -46,12 +47,13 @@ async function stateOf(
   report: Report,
 ): Promise<NetworkState> {
   report({ type: 'phase', phase: 'measure', message: `measuring the links of ${network}` })
-  const { vni, port, mtuBytes } = memberships[0]?.record.settings ?? { vni: 0, port: 0, mtuBytes: 0 }
+  const settings = memberships[0]?.record.settings
+  const { vni = 0, port = 0, mtuBytes = 0, tunnel } = settings ?? {}
   const engines = memberships.map(({ engine }) => engine)
   const state: NetworkState = {
     network,
     vni,
-    port,
+    port: tunnel?.port ?? port,
     members: [
       ...(await Promise.all(memberships.map(memberOf))),
       ...missing.map(
@@ -64,7 +66,7 @@ async function stateOf(
       ),
     ],
     links: [],
-    encrypted: false,
+    encrypted: tunnel !== undefined,
   }
   try {
     const image = await agentImageReference()

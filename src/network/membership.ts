@@ -1,4 +1,4 @@
-import { type StretchSettings, settingsFrom } from '../agent/network/settings.ts'
+import { keyVariable, type StretchSettings, settingsFrom } from '../agent/network/settings.ts'
 import type { Engine } from '../engine/engine.ts'
 import { roleLabel } from '../model/plan.ts'
 
@@ -65,6 +65,13 @@ export async function membershipsOn(engine: Engine, network?: string): Promise<M
       labels: Labels,
     }
   })
+}
+
+/** The private key of a keeper's tunnel, undefined where it has none. */
+export async function tunnelKeyOf({ engine, containerId, record }: Membership): Promise<string | undefined> {
+  if (!record.settings.tunnel) return undefined
+  const variables = (await engine.containers.inspect(containerId))?.Config.Env ?? []
+  return variables.find((one) => one.startsWith(`${keyVariable}=`))?.slice(keyVariable.length + 1)
 }
 
 /** The same record when some members, by the ids of their engines, are none any more. */

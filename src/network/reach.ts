@@ -13,6 +13,19 @@ export interface Reach {
   source: string
 }
 
+/** What was found out on the hosts. */
+export interface Survey {
+  reaches: Reach[]
+  /** Hosts that cannot encrypt what crosses, and why. */
+  withoutTunnel: { engine: string; reason: string }[]
+}
+
+/** Which hosts have no WireGuard, as a part of a sentence. */
+export function describeWithoutTunnel({ withoutTunnel }: Pick<Survey, 'withoutTunnel'>): string {
+  const said = withoutTunnel.map(({ engine, reason }) => `${engine} ("${reason}")`)
+  return `no WireGuard in the kernel of ${said.join(' and ')}`
+}
+
 /** An agent in a host's own network namespace, with the addresses under which the host may be reached, the best first. */
 export interface Post {
   engine: Engine
@@ -22,24 +35,32 @@ export interface Post {
 
 /**
  * Finds for each pair of hosts how each reaches the other, by trying: first at the address that is on record, so that what works is
- * not changed. @throws WherryError `hosts-apart` for two that cannot reach each other.
+ * not changed; and which hosts cannot encrypt what crosses. `image` is the one that joins networks.
+ * @throws WherryError `hosts-apart` for two that cannot reach each other.
  */
-export async function findReach(
+export async function surveyHosts(
   engines: readonly Engine[],
   image: string,
   labels: Record<string, string>,
   onRecord: (from: Engine, to: Engine) => string | undefined,
-): Promise<Reach[]> {
+): Promise<Survey> {
   const posts: Post[] = []
   // The same one of a pair dials each time, whichever of them was named first.
   const sorted = engines.toSorted((a, b) => (a.info.ID < b.info.ID ? -1 : 1))
   try {
     for (const engine of sorted) posts.push(await takePost(engine, image, labels))
-    const found: Reach[] = []
+    const reaches: Reach[] = []
     for (const [index, one] of posts.entries()) {
-      for (const other of posts.slice(index + 1)) found.push(...(await between(one, other, onRecord)))
+      for (const other of posts.slice(index + 1)) reaches.push(...(await between(one, other, onRecord)))
     }
-    return found
+    const withoutTunnel: Survey['withoutTunnel'] = []
+    for (const engine of engines) {
+      const answer = await posts
+        .find((post) => post.engine === engine)
+        ?.agent.client.request('whyNoTunnel', {})
+      if (answer?.reason !== undefined) withoutTunnel.push({ engine: engine.name, reason: answer.reason })
+    }
+    return { reaches, withoutTunnel }
   } finally {
     for (const { agent } of posts) await agent.remove()
   }
@@ -52,13 +73,14 @@ async function takePost(engine: Engine, image: string, labels: Record<string, st
     name,
     labels: { ...labels, [roleLabel]: 'agent' },
     mounts: [],
+    networkAdmin: true,
   })
   try {
     const { addresses, vpnAddresses } = await agent.client.request('probe', {})
     const { url } = engine.address
     const isRemote = ['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)
     const known = isRemote ? [url.hostname.replace(/^\[|\]$/g, '')] : []
-    // A VPN first: what crosses is not encrypted by itself.
+    // A VPN first: not every host can encrypt what crosses.
     return { engine, agent, addresses: [...new Set([...vpnAddresses, ...known, ...addresses])] }
   } catch (error) {
     await agent.remove()

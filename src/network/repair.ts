@@ -18,12 +18,12 @@ export interface Repaired {
  * knows what it has.
  */
 export async function repairNetwork(
-  { network, memberships, engines, missing }: KnownNetwork,
+  { network, engines, missing }: KnownNetwork,
   report: Report,
 ): Promise<Repaired> {
-  const port = memberships[0]?.record.settings.port ?? 0
   const absent = missing.filter(({ isAbsent }) => isAbsent)
-  const stretched = await stretchNetwork({ network, engines, absent, port, labels: {}, report })
+  const request = { network, engines, absent, labels: {}, report }
+  const stretched = await stretchNetwork({ ...request, encryption: 'where-possible' })
   for (const { engine, reason } of absent) {
     const message = `${engine} stays a member of ${network}, but does not answer, and ghosts were left as they are (${reason}). If it is gone for good: wherry network unstretch ${network} --forget ${engine}`
     report({ type: 'warning', code: 'member-absent', message })

@@ -6,11 +6,12 @@ import { ensureAgentImage, ensureNetworkImage } from '../launch/image.ts'
 import type { NetworkDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
-import { type Extent, type Member, planExtent } from './extent.ts'
+import { defaultPort, type Extent, type Member, planExtent } from './extent.ts'
 import { assertJoined, lastWords, placeKeeper, putBack, type Undo } from './keepers.ts'
 import type { Membership, RecordedMember, StretchRecord } from './membership.ts'
 import { type ProvenLink, proveLinks } from './prove.ts'
-import { findReach, type Reach } from './reach.ts'
+import { describeWithoutTunnel, type Reach, type Survey, surveyHosts } from './reach.ts'
+import { type Encryption, planTunnels, type TunnelEnd, tunnelPeer, tunnelSettings } from './tunnels.ts'
 
 export interface StretchRequest {
   network: string
@@ -18,8 +19,9 @@ export interface StretchRequest {
   engines: readonly Engine[]
   /** Members that do not answer now: what is on record of them stays. */
   absent?: readonly RecordedMember[]
-  /** UDP port between the hosts. */
-  port: number
+  /** UDP port between the hosts, where it is not to be the usual one. */
+  port?: number | undefined
+  encryption: Encryption
   /** Labels for what is new, beside those by which it is found again. */
   labels: Record<string, string>
   report: Report
@@ -29,15 +31,15 @@ export interface StretchRequest {
 export interface StretchedNetwork {
   network: string
   vni: number
+  /** UDP port between the hosts: WireGuard's where what crosses is encrypted, else VXLAN's. */
   port: number
   members: { engine: string; madeNetwork: boolean; ranges: string[] }[]
   links: ProvenLink[]
-  /** What crosses can be read and changed on the way between the hosts. */
-  encrypted: false
+  /** Else what crosses can be read and changed on the way between the hosts. */
+  encrypted: boolean
+  /** Why it is not encrypted, in the words of hosts that cannot. */
+  notEncryptedBecause?: string
 }
-
-/** The port between hosts, unless told: not the one that Swarm uses, so that rules for one do not meet the other. */
-export const defaultPort = 14789
 
 /**
  * Joins the networks of one name on several engines into one L2 segment, and makes it where it is missing. Shown to carry
@@ -49,21 +51,25 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
   const { engines, network, report } = request
   const names = engines.map(({ name }) => name).join(', ')
   report({ type: 'phase', phase: 'stretch', message: `stretching ${network} between ${names}` })
-  const extent = await planExtent(network, engines, request.port, request.absent)
+  const planned = await planExtent(network, engines, request.port, request.absent)
   const images = await bringImages(request)
-  const onRecord = (from: Engine, to: Engine) => addressOnRecord(extent, from, to)
-  const reaches = await findReach(engines, images.agent, request.labels, onRecord)
+  const onRecord = (from: Engine, to: Engine) => addressOnRecord(planned, from, to)
+  const survey = await surveyHosts(engines, images.network, request.labels, onRecord)
+  const tunnels = await planTunnels(planned, request, survey)
+  const extent = tunnels ? withinTunnel(planned, tunnels) : planned
   const undo: Undo[] = []
   try {
     for (const member of extent.members) {
       const document = await ensureNetwork(extent, member, request, undo)
-      const record = recordFor(extent, member, document, reaches)
+      const record = recordFor(extent, member, document, survey.reaches, tunnels)
       const { engine, membership } = member
-      await placeKeeper({ engine, image: images.network, record, labels: request.labels }, membership, undo)
+      const { labels } = request
+      const tunnelKey = tunnels?.get(engine.info.ID)?.privateKey
+      await placeKeeper({ engine, image: images.network, record, labels, tunnelKey }, membership, undo)
     }
     for (const engine of engines) await assertJoined(engine, network)
     const links = await proveLinks(request, extent.mtuBytes, images.agent)
-    return describe(extent, links)
+    return describe(extent, links, tunnels, survey)
   } catch (error) {
     const said = await sayings(extent)
     const left = await putBack(undo)
@@ -110,15 +116,27 @@ function recordFor(
   { engine, document, membership }: Member,
   { Id, Options }: NetworkDocument,
   reaches: readonly Reach[],
+  tunnels: Tunnels,
 ): StretchRecord {
   const peers = reaches
     .filter(({ from }) => from === engine)
-    .map(({ to, address, source }): Peer => ({ address, from: source, id: to.info.ID }))
+    .map(({ to, address, source }): Peer => {
+      const id = to.info.ID
+      return { address, from: source, id, ...tunnelPeer(tunnels?.get(id)) }
+    })
     .concat(absent.flatMap(({ id }) => peerOnRecord(id, membership, members) ?? []))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
   const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`
   return {
-    settings: { network, bridge, vni, port, peers, mtuBytes },
+    settings: {
+      network,
+      bridge,
+      vni,
+      port,
+      peers,
+      mtuBytes,
+      ...tunnelSettings(tunnels?.get(engine.info.ID)),
+    },
     // In the same order on whichever of them it begins, so that nothing looks changed.
     members: members
       .map((member) => ({ engine: member.engine.name, id: member.engine.info.ID }))
@@ -126,6 +144,16 @@ function recordFor(
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
     madeNetwork: membership?.record.madeNetwork ?? document === undefined,
   }
+}
+
+/** The members' ends of the tunnels by the ids of their engines, where what crosses is encrypted. */
+type Tunnels = ReadonlyMap<string, TunnelEnd> | undefined
+
+/** A new network within tunnels: its VXLAN has the usual port there, whatever is between the hosts. */
+function withinTunnel(extent: Extent, tunnels: ReadonlyMap<string, TunnelEnd>): Extent {
+  if (extent.members.some(({ membership }) => membership)) return extent
+  const isTaken = [...tunnels.values()].some((end) => end.port === defaultPort)
+  return { ...extent, port: isTaken ? defaultPort + 1 : defaultPort }
 }
 
 function addressOnRecord({ members }: Extent, from: Engine, to: Engine): string | undefined {
@@ -166,17 +194,26 @@ function explain(error: unknown, { network }: Extent, said: string[], left: read
   )
 }
 
-function describe({ network, vni, port, members }: Extent, links: ProvenLink[]): StretchedNetwork {
+function describe(
+  { network, vni, port, members }: Extent,
+  links: ProvenLink[],
+  tunnels: Tunnels,
+  survey: Survey,
+): StretchedNetwork {
+  const [end] = [...(tunnels?.values() ?? [])]
   return {
     network,
     vni,
-    port,
+    port: end?.port ?? port,
     members: members.map(({ engine, document, membership, ranges }) => ({
       engine: engine.name,
       madeNetwork: membership?.record.madeNetwork ?? document === undefined,
       ranges,
     })),
     links,
-    encrypted: false,
+    encrypted: end !== undefined,
+    ...(!end && survey.withoutTunnel.length > 0
+      ? { notEncryptedBecause: describeWithoutTunnel(survey) }
+      : {}),
   }
 }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { defaultPort } from '../../src/network/stretch.ts'
+import { defaultPort } from '../../src/network/extent.ts'
 import { fromTo } from './harness/counter.ts'
 import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'

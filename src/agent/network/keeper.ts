@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../model/errors.ts'
-import { type StretchSettings, settingsFrom } from './settings.ts'
+import { keyVariable, type StretchSettings, settingsFrom } from './settings.ts'
 import { ensureLink, removeLink } from './vxlan.ts'
 
 /** How long changes are given to settle, and how often somebody looks although nothing was heard. */
@@ -20,7 +20,7 @@ export async function keepStretched(given: unknown): Promise<void> {
   const changes = watchInterfaces(stopped.signal)
   let said = ''
   while (!stopped.signal.aborted) {
-    const now = await ensureLink(settings).then(
+    const now = await ensureLink(settings, process.env[keyVariable]).then(
       // After a failure also that all is right again without a change.
       (done) => done.join(', ') || (said && 'joined'),
       (error) => `not joined: ${messageOf(error)}`,

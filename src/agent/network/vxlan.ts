@@ -1,6 +1,8 @@
 import { run, tryRun } from './commands.ts'
-import { tableText } from './filter.ts'
-import type { StretchSettings } from './settings.ts'
+import { tableText, tunnelName } from './filter.ts'
+import { hostMtu } from './host-mtu.ts'
+import type { Peer, StretchSettings } from './settings.ts'
+import { ensureTunnel, removeTunnel } from './tunnel.ts'
 
 export type { StretchSettings } from './settings.ts'
 
@@ -13,7 +15,7 @@ interface LinkDocument {
   master?: string
   mtu: number
   flags: string[]
-  linkinfo?: { info_data?: { id?: number; port?: number } }
+  linkinfo?: { info_data?: { id?: number; port?: number; local?: string } }
 }
 
 interface FdbEntry {
@@ -25,20 +27,21 @@ interface FdbEntry {
 const everywhere = '00:00:00:00:00:00'
 
 /**
- * Makes the host's end as it should be and leaves alone what is right: filters, device, peers and bridge port, in this order, for
- * nothing may cross unfiltered. Gives what it had to change, for the log. Throws with the failing program's own words; where the
+ * Makes the host's end as it should be and leaves alone what is right: filters, tunnel, device, peers and bridge port, in this
+ * order, for nothing may cross unfiltered. `key` is the private key of the tunnel where there is to be one. Gives what it had to change, for the log. Throws with the failing program's own words; where the
  * filters cannot be had the device is in no bridge.
  */
-export async function ensureLink(settings: StretchSettings): Promise<string[]> {
+export async function ensureLink(settings: StretchSettings, key = ''): Promise<string[]> {
   const device = deviceName(settings)
   const changes = await ensureFilter(device, settings).catch(async (error) => {
     await tryRun('ip', ['link', 'set', 'dev', device, 'nomaster'])
     throw error
   })
-  const { bridge, mtuBytes } = settings
+  const { bridge, mtuBytes, tunnel } = settings
+  if (tunnel) changes.push(...(await ensureTunnel({ ...settings, tunnel }, key)))
   let link = await findLink(device)
-  const { id, port } = link?.linkinfo?.info_data ?? {}
-  if (link && (id !== settings.vni || port !== settings.port)) {
+  const { id, port, local } = link?.linkinfo?.info_data ?? {}
+  if (link && (id !== settings.vni || port !== settings.port || local !== tunnel?.address)) {
     await run('ip', ['link', 'delete', 'dev', device])
     link = undefined
   }
@@ -54,11 +57,19 @@ export async function ensureLink(settings: StretchSettings): Promise<string[]> {
   return changes
 }
 
-async function addDevice(device: string, { vni, port, peers }: StretchSettings): Promise<void> {
+async function addDevice(device: string, settings: StretchSettings): Promise<void> {
+  const { vni, port, peers, tunnel } = settings
   // The first peer also says whether the outside is IPv4 or IPv6.
-  const remote = peers[0]?.address ?? ''
-  const type = ['type', 'vxlan', 'id', `${vni}`, 'dstport', `${port}`, 'remote', remote, 'ttl', '64']
+  const remote = peers[0] ? destinationOf(peers[0]) : ''
+  // A device on another goes when that goes: nothing is sent past the tunnel.
+  const own = tunnel ? ['local', tunnel.address, 'dev', tunnelName(settings)] : []
+  const type = ['type', 'vxlan', 'id', `${vni}`, 'dstport', `${port}`, 'remote', remote, ...own, 'ttl', '64']
   await run('ip', ['link', 'add', 'dev', device, ...type])
+}
+
+/** Where the packets for a member go: into the tunnel where there is one. */
+function destinationOf({ address, tunnel }: Peer): string {
+  return tunnel?.address ?? address
 }
 
 async function findLink(device: string): Promise<LinkDocument | undefined> {
@@ -69,7 +80,7 @@ async function findLink(device: string): Promise<LinkDocument | undefined> {
 async function ensurePeers(device: string, { peers }: StretchSettings): Promise<string[]> {
   const entries = JSON.parse(await run('bridge', ['-json', 'fdb', 'show', 'dev', device])) as FdbEntry[]
   const there = entries.filter(({ mac, dst }) => mac === everywhere && dst).map(({ dst }) => dst as string)
-  const wanted = peers.map(({ address }) => address)
+  const wanted = peers.map(destinationOf)
   const changes: string[] = []
   for (const address of wanted.filter((one) => !there.includes(one))) {
     await run('bridge', ['fdb', 'append', everywhere, 'dev', device, 'dst', address])
@@ -81,8 +92,6 @@ async function ensurePeers(device: string, { peers }: StretchSettings): Promise<
   }
   return changes
 }
-
-const defaultMtuBytes = 1500
 
 /** What the kernel showed of each table after it was put there: anything else was changed by somebody. */
 const shown = new Map<string, string>()
@@ -98,21 +107,13 @@ async function ensureFilter(device: string, settings: StretchSettings): Promise<
   return ['set the filters']
 }
 
-/** The MTU of the interface through which an address is reached. */
-async function hostMtu(address: string): Promise<number> {
-  const [route] = JSON.parse(await run('ip', ['-json', 'route', 'get', address])) as { dev: string }[]
-  const [link] = JSON.parse(
-    await run('ip', ['-json', 'link', 'show', 'dev', route?.dev ?? '']),
-  ) as LinkDocument[]
-  return link?.mtu ?? defaultMtuBytes
-}
-
 /** Takes the host's end away; fine where it is gone already. @throws Error where something of it stays. */
 export async function removeLink(settings: StretchSettings): Promise<void> {
   const device = deviceName(settings)
   shown.delete(device)
   const { errors } = await tryRun('ip', ['link', 'delete', 'dev', device])
   if (await findLink(device)) throw new Error(`${device} could not be removed: ${errors.trim()}`)
+  if (settings.tunnel) await removeTunnel(settings)
   for (const family of ['bridge', 'inet']) {
     const { errors } = await tryRun('nft', ['delete', 'table', family, device])
     const { ok: isThere } = await tryRun('nft', ['list', 'table', family, device])

@@ -6,10 +6,8 @@ import type { StretchedNetwork } from '../../network/stretch.ts'
 import type { NetworkUsers } from '../../network/unstretch.ts'
 
 /** A stretched network, as a person reads it. */
-export function describeStretched(
-  { network, members, links, vni, port }: StretchedNetwork,
-  colours: ChalkInstance,
-): string {
+export function describeStretched(stretched: StretchedNetwork, colours: ChalkInstance): string {
+  const { network, members, links, notEncryptedBecause: reason } = stretched
   return [
     `${colours.green('✔')} ${colours.bold(network)} is one network on ${members.map(({ engine }) => engine).join(' and ')}`,
     ...members.map(({ engine, madeNetwork, ranges }) => {
@@ -17,8 +15,18 @@ export function describeStretched(
       return `  ${engine}: ${madeNetwork ? 'made' : 'was there'}${range}`
     }),
     ...describeLinks(links),
-    `  VXLAN ${vni} on UDP port ${port}, ${colours.yellow('not encrypted')}`,
+    `  ${describeCarrier(stretched, colours)}${reason ? ` (${reason})` : ''}`,
   ].join('\n')
+}
+
+/** What carries packets between the hosts. */
+function describeCarrier(
+  { vni, port, encrypted }: Pick<NetworkState, 'vni' | 'port' | 'encrypted'>,
+  colours: ChalkInstance,
+): string {
+  return encrypted
+    ? `VXLAN ${vni} in WireGuard on UDP port ${port}, ${colours.green('encrypted')}`
+    : `VXLAN ${vni} on UDP port ${port}, ${colours.yellow('not encrypted')}`
 }
 
 /** What is asked before a network is parted: who is on it, and whose ghosts go. */
@@ -45,12 +53,10 @@ export function describeNetworks(networks: readonly NetworkState[], colours: Cha
   return networks.map((network) => describeState(network, colours)).join('\n\n')
 }
 
-function describeState(
-  { network, members, links, broken, vni, port }: NetworkState,
-  colours: ChalkInstance,
-): string {
+function describeState(state: NetworkState, colours: ChalkInstance): string {
+  const { network, members, links, broken } = state
   return [
-    `${colours.bold(network)}  VXLAN ${vni}, UDP port ${port}, not encrypted`,
+    `${colours.bold(network)}  ${describeCarrier(state, colours)}`,
     ...members.map(({ engine, state, reason, ghosts }) => {
       const colour = state === 'joined' ? colours.green : colours.yellow
       const also = ghosts.length > 0 ? `, ghosts of ${ghosts.join(', ')}` : ''

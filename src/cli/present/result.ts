@@ -31,7 +31,8 @@ export function describeResult(result: MigrateResult, colours: ChalkInstance): s
       : []),
     ...containers.flatMap((container) => describeMoved(container)),
     ...stretched.networks.map(
-      (name) => `  network ${name} is one on both engines; what crosses is not encrypted`,
+      (name) =>
+        `  network ${name} is one on both engines; what crosses is ${stretched.encrypted.includes(name) ? '' : 'not '}encrypted`,
     ),
     ...stretched.ghosts.map(({ engine, of }) => `  a ghost stands for ${of} on ${engine}`),
     ...forwarders.flatMap((forwarder) => describeForwarder(forwarder)),

@@ -3,7 +3,7 @@ import { migrationLabel, type Plan } from '../../model/plan.ts'
 import type { Report } from '../../model/progress.ts'
 import { findStretched, type KnownNetwork, withMembers } from '../../network/members.ts'
 import { type Membership, membershipsOn } from '../../network/membership.ts'
-import { defaultPort, stretchNetwork } from '../../network/stretch.ts'
+import { stretchNetwork } from '../../network/stretch.ts'
 import { containersOn, forget, isGhost, part } from '../../network/unstretch.ts'
 import type { Step } from '../run.ts'
 
@@ -16,7 +16,8 @@ export const stretchNetworks: Step = {
     for (const network of names) {
       await withMembers(source, target, network, async (engines) => {
         const labels = { [migrationLabel]: plan.id }
-        const made = await stretchNetwork({ network, engines, port: defaultPort, labels, report })
+        const request = { network, engines, labels, report }
+        const made = await stretchNetwork({ ...request, encryption: 'where-possible' })
         links.push(...made.links)
       })
     }

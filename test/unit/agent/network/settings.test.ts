@@ -19,6 +19,36 @@ t.test('what is right comes through as it is, and nothing else with it', async (
     t.strictSame(settingsFrom({ ...good, ...parts }), { ...good, ...parts })
 })
 
+const publicKey = `${'A'.repeat(43)}=`
+const tunnelled = {
+  ...good,
+  tunnel: { address: '198.18.0.1', port: 14790 },
+  peers: good.peers.map((peer, index) => ({
+    ...peer,
+    tunnel: { address: `198.18.0.${index + 2}`, publicKey },
+  })),
+}
+
+t.test('with a tunnel each peer has its end of it', async (t) => {
+  t.strictSame(settingsFrom(tunnelled), tunnelled)
+  const [peer] = tunnelled.peers
+  const wrong: Record<string, unknown>[] = [
+    { tunnel: undefined },
+    { peers: good.peers },
+    { peers: [peer, good.peers[1]] },
+    ...[{}, 5, null, { address: 'fd00::1', port: 1 }, { address: '198.18.0.1', port: 0 }].map((tunnel) => ({
+      tunnel,
+    })),
+    ...[{}, 5, null, { address: '198.18.0.2', publicKey: 'x' }, { address: 'a\nb', publicKey }].map(
+      (tunnel) => ({
+        peers: [{ ...peer, tunnel }],
+      }),
+    ),
+  ]
+  for (const parts of wrong)
+    t.equal(settingsFrom({ ...tunnelled, ...parts }), undefined, JSON.stringify(parts))
+})
+
 t.test('whatever is not what it must be', async (t) => {
   const peer = good.peers[0]
   const wrong: Record<string, unknown>[] = [

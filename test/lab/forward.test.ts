@@ -14,6 +14,8 @@ await ensureWorkloadImage(['alpha', 'beta'])
 const name = 't-echo'
 const ports = ['-p', '18007:7/tcp', '-p', '18007:7/udp']
 const { address } = lab.alphaFacts
+/** This machine, as the engines see it. */
+const client = address.replace(/\d+$/, '1')
 const ipv6 =
   (await inEngine(lab.alphaFacts, 'hostname', '-I')).split(' ').find((one) => one.startsWith('fd77')) ?? ''
 
@@ -138,12 +140,23 @@ t.test('ports that engines choose, and who the client is', async (t) => {
     moved.warnings.map(({ code }: { code: string }) => code),
     ['default-bridge', 'port-chosen', 'not-forwarded'],
   )
-  // This machine, as the engines see it.
-  const client = lab.alphaFacts.address.replace(/\d+$/, '1')
   t.match(
     await askTcp(address, port, 'hello'),
     new RegExp(`^beta PROXY TCP4 ${client} 172\\S+ \\d+ 7\r\nhello$`),
   )
+})
+
+t.test('who the client is, in binary', async (t) => {
+  t.teardown(() => clear(lab))
+  await runEcho(name, ...ports)
+  await migrate([name], '--forward', '--forward-proxy-protocol', 'v2')
+  const answer = Buffer.from(await askTcp(address, 18007, 'hello'), 'latin1')
+  const header = answer.subarray('beta '.length)
+  // haproxy's doc/proxy-protocol.txt, section 2.2: a signature, version and command, TCP over IPv4, 12 bytes that follow.
+  t.equal(header.subarray(0, 16).toString('hex'), '0d0a0d0a000d0a515549540a2111000c')
+  t.equal(header.subarray(16, 20).join('.'), client)
+  t.equal(header.readUInt16BE(26), 7, 'the port in the container, as its own forwarder has it')
+  t.equal(header.subarray(28).toString(), 'hello')
 })
 
 for (const [record, recovery, engine] of [

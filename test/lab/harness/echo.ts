@@ -29,7 +29,7 @@ export async function runEcho(name: string, ...flags: string[]): Promise<void> {
   await docker('alpha', 'run', '-d', '--name', name, ...place, ...flags, image, 'python3', '-c', server)
 }
 
-/** What a TCP server says to a client that says one thing and ends. @throws what befell the connection. */
+/** What a TCP server says to a client that says one thing and ends, a character a byte. @throws what befell the connection. */
 export async function askTcp(
   host: string,
   port: number,
@@ -39,6 +39,7 @@ export async function askTcp(
   const socket = connect({ host, port, allowHalfOpen: true })
   const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutMs)
   try {
+    socket.setEncoding('latin1')
     socket.end(question)
     let answer = ''
     for await (const chunk of socket) answer += chunk

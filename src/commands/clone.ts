@@ -86,6 +86,7 @@ export default class Clone extends BaseCommand {
             mapPort: [],
             variables: [],
             path: 'auto',
+            memory: false,
             start: !flags['no-start'],
           },
           report,

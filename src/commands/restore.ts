@@ -98,6 +98,13 @@ export default class Restore extends BaseCommand {
         'With --volume: the volume is there; make what is restored as it is in the snapshot. The rest stays.',
       dependsOn: ['volume'],
     }),
+    memory: Flags.boolean({
+      summary:
+        'Containers go on from the memory that the snapshot has of them, instead of being started anew.',
+      description:
+        'For snapshots that you trust as you trust a program: what is in memory is put back by the engine’s host, with all rights.',
+      exclusive: ['no-start', 'volume'],
+    }),
     'no-start': Flags.boolean({ summary: 'Make them, and start none.' }),
     path: Flags.option({
       options: ['auto', 'direct', 'relay'] as const,
@@ -125,6 +132,7 @@ export default class Restore extends BaseCommand {
       path: flags.path,
       variables: await givenVariables(flags.env, flags['env-file']),
       start: !flags['no-start'],
+      memory: flags.memory,
     }
     let journal: string | undefined
     const onBegin = (id: string) => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerDocument, ContainerSummary, EndpointDocument } from '../model/documents.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
+import { Checkpoints } from './checkpoints.ts'
 import type { EngineCall } from './engine.ts'
 import { hasStatus, isRuntimeBreakOff } from './failures.ts'
 import { explainHeldPort } from './held-ports.ts'
@@ -27,11 +28,13 @@ export class Containers {
   readonly #call: EngineCall
 
   readonly #watch: Watch
+  readonly checkpoints: Checkpoints
 
   constructor(docker: Docker, call: EngineCall, watch: Watch) {
     this.#docker = docker
     this.#call = call
     this.#watch = watch
+    this.checkpoints = new Checkpoints(docker, call)
   }
 
   /** The engine's whole document, undefined where there is no such container. */
@@ -65,10 +68,13 @@ export class Containers {
 
   /**
    * Fine if it runs already. Asked once more where the engine's runtime broke off before the container's process was
-   * begun; one that its engine removes when it ends is gone by then, and the first reason is thrown.
+   * begun; one that its engine removes when it ends is gone by then, and the first reason is thrown. `checkpoint`: it goes on from
+   * the memory that the engine has under this name.
    */
-  async start(id: string): Promise<void> {
-    const request = () => this.#call(`starting container ${id}`, () => this.#get(id).start())
+  async start(id: string, { checkpoint = '' } = {}): Promise<void> {
+    // dockerode would put it into a body, too, which engines refuse; its types do not know it.
+    const from = (checkpoint ? { _query: { checkpoint }, _body: {} } : {}) as Docker.ContainerStartOptions
+    const request = () => this.#call(`starting container ${id}`, () => this.#get(id).start(from))
     try {
       await request().catch(async (error) => {
         if (!isRuntimeBreakOff(error)) throw error

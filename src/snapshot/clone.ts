@@ -13,7 +13,7 @@ import { type RestoreRequest, type RestoreResult, restoreSnapshot } from './rest
 import { unsealed } from './seal.ts'
 
 export interface CloneRequest
-  extends Omit<CreateRequest, 'repository' | 'seal' | 'image' | 'redactEnv'>,
+  extends Omit<CreateRequest, 'repository' | 'seal' | 'image' | 'redactEnv' | 'memory'>,
     Pick<RestoreRequest, 'options' | 'onBegin' | 'target'> {
   /** Where what is copied is kept meanwhile: a new directory in it. */
   workDirectory: string
@@ -42,6 +42,7 @@ export async function cloneContainers(request: CloneRequest): Promise<CloneResul
       seal: unsealed,
       image,
       redactEnv: [],
+      memory: false,
     })
     const manifest = await repository.readManifest(await findSnapshot(repository, async () => unsealed, id))
     const config = await readConfig(repository, unsealed, manifest.config)

@@ -6,11 +6,11 @@ export const formatVersion = 1
 
 /** A directory that was read. */
 export interface SnapshotTree {
-  /** Unique in the snapshot: `volume:NAME`, `anonymous:CONTAINER:PATH`, `layer:CONTAINER` or `bind:PATH`. */
+  /** Unique in the snapshot: `volume:NAME`, `anonymous:CONTAINER:PATH`, `layer:CONTAINER`, `bind:PATH` or `memory:CONTAINER`. */
   id: string
-  kind: 'volume' | 'anonymous' | 'layer' | 'bind'
+  kind: 'volume' | 'anonymous' | 'layer' | 'bind' | 'memory'
   container: string
-  /** The path inside the container; `/` for the writable layer. */
+  /** The path inside the container; `/` for the writable layer, empty for memory. */
   destination: string
   /** The volume's name or the path on the engine's host. */
   source: string

@@ -26,6 +26,8 @@ export interface CreateRequest {
   key?: Descriptor | undefined
   group: Group
   standstill: StandstillKind
+  /** Also what is in the memory of those that run; they are paused for it. */
+  memory: boolean
   hooks: Hooks
   image: ImageTreatment
   /** Names of variables whose values are left out; `*` stands for anything. */
@@ -48,7 +50,12 @@ export interface CreateResult {
   createdAt: string
   /** When everything stood still. */
   instant: string
-  containers: { name: string; volumes: { name: string; bytes: number; files: number }[] }[]
+  containers: {
+    name: string
+    volumes: { name: string; bytes: number; files: number }[]
+    /** Of those whose memory was taken. */
+    memoryBytes?: number
+  }[]
   bytesRead: number
   bytesStored: number
   pauseSeconds: number
@@ -88,7 +95,11 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
       repo: repository.name,
       createdAt,
       instant: new Date(stood.instantMs).toISOString(),
-      containers: group.manifests.map(({ name }) => ({ name, volumes: volumesOf(name, trees) })),
+      containers: group.manifests.map(({ name }) => ({
+        name,
+        volumes: volumesOf(name, trees),
+        ...memoryOf(name, trees),
+      })),
       bytesRead: reading.rounds.reduce((sum, { bytes }) => sum + bytes, 0),
       bytesStored: packs.packs.reduce((sum, { size }) => sum + size, 0),
       pauseSeconds: stood.pauseSeconds,
@@ -133,12 +144,15 @@ async function storeTrees(
 ): Promise<SnapshotTree[]> {
   const { trees, chunks } = await reading.storeTrees()
   await intake.received(chunks)
-  return reading.group.trees.map((tree) => {
+  return reading.trees.flatMap((tree) => {
     const counts = read.find(({ id }) => id === tree.id)
+    // Of a container that has ended meanwhile.
+    if (!counts && tree.kind === 'memory') return []
     const refs = trees.find(({ id }) => id === tree.id)?.refs
     if (!counts || !refs) throw new Error(`the agent has not read ${tree.id}`)
     const { files, directories, entries, totalBytes, digest, isTrusted } = counts
-    return { ...tree, files, directories, entries, bytes: totalBytes, digest, refs, isTrusted }
+    const source = tree.kind === 'memory' ? tree.container : tree.source
+    return { ...tree, source, files, directories, entries, bytes: totalBytes, digest, refs, isTrusted }
   })
 }
 
@@ -147,6 +161,11 @@ function volumesOf(
   trees: readonly SnapshotTree[],
 ): { name: string; bytes: number; files: number }[] {
   return trees
-    .filter((tree) => tree.container === container && tree.kind !== 'layer')
+    .filter((tree) => tree.container === container && !['layer', 'memory'].includes(tree.kind))
     .map(({ source, bytes, files }) => ({ name: source, bytes, files }))
+}
+
+function memoryOf(container: string, trees: readonly SnapshotTree[]): { memoryBytes?: number } {
+  const tree = trees.find((one) => one.container === container && one.kind === 'memory')
+  return tree ? { memoryBytes: tree.bytes } : {}
 }

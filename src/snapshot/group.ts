@@ -5,13 +5,14 @@ import { refuse } from '../migrate/preflight.ts'
 import { RefusedError } from '../model/errors.ts'
 import type { Manifest, ManifestMount } from '../model/manifest.ts'
 import type { Refusal, Warning } from '../model/plan.ts'
+import type { SnapshotTree } from './config.ts'
 
 const projectLabel = 'com.docker.compose.project'
 
 /** A directory to read, and where it is on the engine. */
 export interface SourceTree {
   id: string
-  kind: 'volume' | 'anonymous' | 'layer' | 'bind'
+  kind: SnapshotTree['kind']
   container: string
   destination: string
   /** The volume's name or the path on the engine's host. */

@@ -4,12 +4,14 @@ import type { ReadTree, Result } from '../agent/protocol.ts'
 import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
 import { ensureAgentImage } from '../launch/image.ts'
 import { addressesOf } from '../migrate/steps/agents.ts'
+import type { Manifest } from '../model/manifest.ts'
 import { roleLabel } from '../model/plan.ts'
 import { newestTrees } from './base.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest, CreateResult } from './create.ts'
-import type { Group } from './group.ts'
+import type { Group, SourceTree } from './group.ts'
 import { betweenHooks } from './hooks.ts'
+import { memoryTrees, SavedMemory } from './memory.ts'
 import { isLeftStill, type StoodStill, whileStill } from './standstill.ts'
 import { sendTree, TreeFile } from './tree-files.ts'
 
@@ -38,6 +40,7 @@ export class Reading {
   readonly #request: ReadingRequest
   readonly #agent: RunningAgent
   readonly #callOff: () => void
+  readonly #memory: SavedMemory
   #read: Promise<StoodStill<ReadTree[]>> | undefined
   #standsStill = false
 
@@ -46,6 +49,7 @@ export class Reading {
     this.#agent = agent
     this.link = link
     this.group = request.group
+    this.#memory = new SavedMemory(request.engine, request.id)
     const order = { reason: 'interrupted', forGood: true }
     // An agent that has ended already needs no order.
     this.#callOff = () => void agent.client.request('abort', order).catch(() => undefined)
@@ -53,14 +57,43 @@ export class Reading {
     if (request.signal.aborted) this.#callOff()
   }
 
+  /** Everything that the agent sees: the group's directories, and where their memory will lie. */
+  get trees(): SourceTree[] {
+    return treesOf(this.#request)
+  }
+
   /** Reads while the containers run, and then, while they stand still, what changed since. */
   readAll(): Promise<StoodStill<ReadTree[]>> {
-    this.#read ??= this.#readRounds()
+    this.#read ??= this.#readEverything()
     return this.#read
   }
 
+  async #readEverything(): Promise<StoodStill<ReadTree[]>> {
+    const { group, memory } = this.#request
+    if (!memory) return this.#readRounds()
+    try {
+      const stood = await this.#readRounds()
+      // It lies on the engine's disk: they need not stand still for its reading.
+      return { ...stood, result: [...stood.result, ...(await this.#readMemory())] }
+    } finally {
+      await this.#memory.remove(group.manifests)
+    }
+  }
+
+  async #readMemory(): Promise<ReadTree[]> {
+    const { report, seal } = this.#request
+    report({ type: 'phase', phase: 'memory', message: `reading the memory (${this.link.kind})` })
+    const trees = this.trees.flatMap(({ id, kind, container }, index) =>
+      kind === 'memory' && this.#memory.containers.includes(container)
+        ? [{ id, path: `${treePath(index)}/${this.#memory.name}` }]
+        : [],
+    )
+    const request = { trees, isFinal: true, seed: seal.seed }
+    return (await this.#agent.client.request('snapshotRound', request)).trees
+  }
+
   async #readRounds(): Promise<StoodStill<ReadTree[]>> {
-    const { engine, group, hooks, report, signal, standstill } = this.#request
+    const { engine, group, hooks, memory, report, signal, standstill } = this.#request
     await this.#agent.client.request('openStore', { number: this.number })
     await this.#tellWhatIsThere()
     const isRunning = group.manifests.some(({ state }) => state.running && !state.paused)
@@ -71,17 +104,29 @@ export class Reading {
     }
     signal.throwIfAborted()
     const { maxPauseSeconds: limitSeconds } = this.#request
-    const controlGroups = treePath(group.trees.length)
+    const controlGroups = treePath(this.trees.length)
     const agent = this.#agent.client
     this.#tellStandstill(true)
     const { manifests, warnings } = group
-    const still = { engine, manifests, how: standstill, agent, controlGroups, limitSeconds, report }
+    const byEngine = memory
+    const still = { engine, manifests, how: standstill, byEngine, agent, controlGroups, limitSeconds, report }
     return betweenHooks({ ...still, hooks, warnings, signal }, () =>
       // Where they go on, files may still change while they are read.
-      whileStill(still, () => this.#round(standstill !== 'hooks')),
+      whileStill(still, (running) =>
+        memory ? this.#roundWithMemory(running) : this.#round(standstill !== 'hooks'),
+      ),
     ).finally(() => {
       this.#tellStandstill(false)
     })
+  }
+
+  /** What changed last, and beside it the memory. Neither is left to itself when the other fails. */
+  async #roundWithMemory(running: Manifest[]): Promise<ReadTree[]> {
+    const saving = this.#memory.save(running)
+    const [round, saved] = await Promise.allSettled([this.#round(true), saving])
+    if (round.status === 'rejected') throw round.reason
+    if (saved.status === 'rejected') throw saved.reason
+    return round.value
   }
 
   #tellStandstill(isStill: boolean): void {
@@ -99,7 +144,11 @@ export class Reading {
   storeTrees(): Promise<Result<'storeTrees'>> {
     const { report, seal } = this.#request
     report({ type: 'phase', phase: 'store', message: 'storing what was read' })
-    const trees = this.group.trees.map(({ id }) => id)
+    const { containers } = this.#memory
+    const read = this.trees.filter(
+      ({ kind, container }) => kind !== 'memory' || containers.includes(container),
+    )
+    const trees = read.map(({ id }) => id)
     return this.#agent.client.request('storeTrees', { trees, seed: seal.seed })
   }
 
@@ -161,9 +210,13 @@ export class Reading {
   }
 }
 
+function treesOf({ engine, group, memory }: ReadingRequest): SourceTree[] {
+  return memory ? [...group.trees, ...memoryTrees(engine, group.manifests)] : group.trees
+}
+
 /** Starts an agent that sees the group's directories, read-only, and joins this process to it. */
 export async function openReading(request: ReadingRequest): Promise<Reading> {
-  const { engine, group, id, path, report } = request
+  const { engine, id, path, report } = request
   report({ type: 'phase', phase: 'agents', message: 'starting an agent' })
   const { reference: image } = await ensureAgentImage(engine, [], report)
   const agent = await startAgent(engine, {
@@ -172,11 +225,11 @@ export async function openReading(request: ReadingRequest): Promise<Reading> {
     labels: { [roleLabel]: 'agent' },
     hostProcesses: true,
     mounts: [
-      ...group.trees.map(
+      ...treesOf(request).map(
         ({ kind, source }): AgentMount =>
-          kind === 'layer' || kind === 'bind'
-            ? { kind: 'host', path: source, readOnly: true }
-            : { kind: 'volume', volume: source, readOnly: true },
+          kind === 'volume' || kind === 'anonymous'
+            ? { kind: 'volume', volume: source, readOnly: true }
+            : { kind: 'host', path: source, readOnly: true },
       ),
       { kind: 'host', path: '/sys/fs/cgroup', readOnly: false },
     ],

@@ -24,7 +24,7 @@ export interface StoodStill<T> {
  */
 export async function whileStill<T>(
   request: StandstillRequest,
-  action: () => Promise<T>,
+  action: (running: Manifest[]) => Promise<T>,
 ): Promise<StoodStill<T>> {
   const { engine, how, manifests, report } = request
   // Others may have started and stopped containers since the manifests were made.
@@ -35,7 +35,7 @@ export async function whileStill<T>(
   const startedMs = performance.now()
   if (running.length === 0 || how === 'hooks') {
     const instantMs = Date.now()
-    const result = await withinLimit(request, action)
+    const result = await withinLimit(request, () => action(running))
     await assertNoneStarted(request, before)
     return { instantMs, result, pauseSeconds: 0, kind: running.length === 0 ? 'none' : 'hooks' }
   }
@@ -43,7 +43,7 @@ export async function whileStill<T>(
   const instantMs = Date.now()
   let result: T
   try {
-    result = await withinLimit(request, action)
+    result = await withinLimit(request, () => action(running))
     await assertNoneStarted(request, how === 'pause' ? before : new Map())
   } finally {
     await patiently(report, () => still.goOn()).catch((error) => {

@@ -17,6 +17,8 @@ export interface StandstillRequest {
   /** In the host's namespaces, with control groups mounted at `controlGroups`. */
   agent: AgentClient
   controlGroups: string
+  /** The engine pauses them, as it must where it is to write out their memory. */
+  byEngine?: boolean
   /** They are not paused for longer, whatever happens; one that is stopped goes on as soon as it can. */
   limitSeconds: number
   report: Report
@@ -30,13 +32,12 @@ export interface Still {
 }
 
 /**
- * The agent freezes them and thaws them by itself when its connection ends. Where it cannot, the engine pauses them, and only
+ * The agent freezes them and thaws them by itself when its connection ends. Where it cannot or must not, the engine pauses them, and only
  * this process lets them go on.
  */
-export async function pauseAll(
-  { agent, controlGroups, engine, limitSeconds, report }: StandstillRequest,
-  running: Manifest[],
-): Promise<Still> {
+export async function pauseAll(request: StandstillRequest, running: Manifest[]): Promise<Still> {
+  const { agent, controlGroups, engine, limitSeconds, report } = request
+  if (request.byEngine) return pauseByEngine(request, running)
   let isFrozen = true
   try {
     await agent.request('freeze', {
@@ -63,6 +64,10 @@ export async function pauseAll(
     }
     report({ type: 'note', message: `${error.message}: the engine pauses instead` })
   }
+  return pauseByEngine(request, running)
+}
+
+function pauseByEngine({ engine, report }: StandstillRequest, running: Manifest[]): Promise<Still> {
   return eachOf(
     running,
     (id) => engine.containers.pause(id),

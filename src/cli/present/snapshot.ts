@@ -9,11 +9,12 @@ export function describeCreated(result: CreateResult, colours: ChalkInstance): s
   const { id, repo, containers, bytesRead, bytesStored, pauseSeconds, totalSeconds } = result
   const lines = [
     `${colours.bold(`snapshot ${id}`)} in ${repo}`,
-    ...containers.map(({ name, volumes }) => {
+    ...containers.map(({ name, volumes, memoryBytes }) => {
       const of = volumes.map(
         ({ name: volume, bytes, files }) =>
           `${volume} (${prettyBytes(bytes)}, ${files} ${files === 1 ? 'file' : 'files'})`,
       )
+      if (memoryBytes !== undefined) of.push(`its memory (${prettyBytes(memoryBytes)})`)
       return `  ${name}${of.length > 0 ? `: ${of.join(', ')}` : ''}`
     }),
     `  read ${prettyBytes(bytesRead)}, stored ${prettyBytes(bytesStored)}`,

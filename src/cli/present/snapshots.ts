@@ -68,7 +68,11 @@ export function describeTrees(trees: readonly SnapshotTree[]): string {
 function treeLine(tree: SnapshotTree): string {
   const { kind, destination, files, bytes, container } = tree
   const at =
-    kind === 'layer' ? `what ${container} wrote outside of volumes` : `at ${destination} in ${container}`
+    kind === 'layer'
+      ? `what ${container} wrote outside of volumes`
+      : kind === 'memory'
+        ? `what ${container} had in memory`
+        : `at ${destination} in ${container}`
   return `${nameOf(tree)}  ${at}  ${prettyBytes(bytes)} in ${counted(files, 'file')}`
 }
 

@@ -12,6 +12,7 @@ import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
 import { describeGroup, projectContainers } from '../../snapshot/group.ts'
 import { parseHooks, withoutHook } from '../../snapshot/hooks.ts'
 import { warnOfImages } from '../../snapshot/images.ts'
+import { assertMemoryPossible } from '../../snapshot/memory.ts'
 
 export default class SnapshotCreate extends BaseCommand {
   static override summary = 'Take containers with everything that they have, at one instant.'
@@ -41,6 +42,12 @@ export default class SnapshotCreate extends BaseCommand {
         'pause: frozen, as after a power cut: for software that recovers from its log. stop: stopped as the container asks for it, and started again. ' +
         'hooks: they go on; --before sees to it that what is read is whole.',
     })(),
+    memory: Flags.boolean({
+      summary:
+        'Also what is in the memory of the containers, so that they can go on where they were: wherry restore --memory.',
+      description:
+        'The engine has to be able to write out memory (CRIU; wherry doctor tells), and pauses the containers for it.',
+    }),
     before: Flags.string({
       multiple: true,
       default: [],
@@ -105,6 +112,8 @@ export default class SnapshotCreate extends BaseCommand {
     const running = group.manifests
       .filter(({ state }) => state.running && !state.paused)
       .map(({ name }) => name)
+    if (flags.memory && flags.standstill !== 'pause') throw memoryNeedsPause()
+    if (flags.memory) assertMemoryPossible(engine, group.manifests)
     if (flags.standstill === 'hooks' && hooks.before.size === 0) throw hookNeeded()
     if (flags.standstill === 'hooks') group.warnings.push(...withoutHook(running, hooks.before))
     group.warnings.push(...warnOfImages(group.manifests, flags.image))
@@ -121,6 +130,7 @@ export default class SnapshotCreate extends BaseCommand {
               ...(await keyring.forNew(holders)),
               group,
               standstill: flags.standstill,
+              memory: flags.memory,
               hooks,
               onStandstill: (now) => {
                 isStill = now
@@ -151,5 +161,13 @@ function hookNeeded(): WherryError {
     'hook-needed',
     exitCodes.usage,
     '--standstill hooks needs a command that keeps what is read whole: --before COMMAND, and --after COMMAND for its end.',
+  )
+}
+
+function memoryNeedsPause(): WherryError {
+  return new WherryError(
+    'memory-needs-pause',
+    exitCodes.usage,
+    '--memory takes what is in memory while the containers are paused: leave --standstill out, or say --standstill pause.',
   )
 }

@@ -15,6 +15,8 @@ export interface SnapshotSummary {
   engine?: string
   standstill?: Standstill
   volumes?: number
+  /** Whether containers can go on from their memory: `restore --memory`. */
+  hasMemory?: boolean
   files?: number
   /** Of all files, holes included. */
   bytes?: number
@@ -75,7 +77,8 @@ export function summaryOf({ config, listed, manifest }: OpenedSnapshot): Snapsho
     containers: containers.map(({ name }) => name),
     engine: engine.name,
     standstill,
-    volumes: trees.filter(({ kind }) => kind !== 'layer').length,
+    volumes: trees.filter(({ kind }) => !['layer', 'memory'].includes(kind)).length,
+    hasMemory: trees.some(({ kind }) => kind === 'memory'),
     files: trees.reduce((sum, { files }) => sum + files, 0),
     bytes: trees.reduce((sum, { bytes }) => sum + bytes, 0),
     storedBytes: packs.reduce((sum, { size }) => sum + size, 0),

@@ -9,6 +9,7 @@ import type { SnapshotConfig, SnapshotTree } from '../config.ts'
 import { type GivenVariable, withVariables } from '../redact.ts'
 import { assertKnown, badNames, missingTrees, sharedNames } from './checks.ts'
 import { type Identity, type Renaming, renamingFor, withIdentity } from './identity.ts'
+import { planMemory, type RestoredMemory } from './memory.ts'
 import { unlistedMounts } from './mounts.ts'
 
 /** What the user asked for, in the words of the flags. */
@@ -24,6 +25,8 @@ export interface RestoreOptions {
   path: DataPath
   /** Values of variables that the snapshot was made without. */
   variables: readonly GivenVariable[]
+  /** Those that are started go on from the memory that the snapshot has of them. */
+  memory: boolean
   /** Whether containers are started that ran when the snapshot was taken. */
   start: boolean
 }
@@ -35,6 +38,8 @@ type PlannedConfig = Pick<SnapshotConfig, 'id' | 'engine' | 'containers' | 'tree
 export interface RestorePlan {
   plan: Plan
   trees: { tree: SnapshotTree; id: string }[]
+  /** What goes on from its memory. */
+  memory: RestoredMemory[]
 }
 
 /** Looks at the target and makes the plan; nothing is changed. @throws RefusedError with every reason not to begin. */
@@ -60,13 +65,17 @@ export async function planRestore(
     const running = options.start && renamed.state.running
     return { ...renamed, state: { ...renamed.state, running, paused: false } }
   })
+  const { identity } = options
+  const memory = options.memory
+    ? planMemory(target, config, chosen, { identity, names: renaming.containers })
+    : []
   refuse([...badNames(manifests), ...unlistedMounts(chosen, `snapshot ${config.id}`)])
   const facts = await factsFor(target, config, manifests)
   const id = newMigrationId(new Date())
   const { plan, refusals } = planMigration(id, new Date().toISOString(), facts, optionsFor(config, options))
   const trees = matchTrees(config, chosen, plan, renaming)
   refuse([...refusals, ...missingTrees(plan, trees), ...sharedNames(trees)])
-  return { plan: { ...plan, snapshot: { id: config.id, repo } }, trees }
+  return { plan: { ...plan, snapshot: { id: config.id, repo } }, trees, memory }
 }
 
 function chooseContainers(config: PlannedConfig, names: readonly string[]): Manifest[] {
@@ -157,6 +166,7 @@ function matchTrees(
 ): RestorePlan['trees'] {
   return config.trees.flatMap((tree) => {
     const { kind, container, destination, source } = tree
+    if (kind === 'memory') return []
     if (
       !manifests.some(
         ({ name, mounts }) => name === container || mounts.some((mount) => mount.source === source),

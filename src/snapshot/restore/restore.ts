@@ -99,7 +99,7 @@ function stepsFor(parts: RestoreParts): Step[] {
     makeBindDirectories,
     createContainers,
     fillTrees(parts),
-    startRestored,
+    startRestored(parts),
     // Nothing is left to do after the commit: what ends there is complete.
     restorePolicies,
     commitRestored,

@@ -1,6 +1,6 @@
 import { joinAgent } from '../../agent/own-link.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { type AgentMount, startAgent, treePath } from '../../launch/agent.ts'
+import { type AgentMount, type RunningAgent, startAgent, treePath } from '../../launch/agent.ts'
 import { ensureAgentImage } from '../../launch/image.ts'
 import { assertAllRun, waitUntilServing } from '../../migrate/health.ts'
 import type { Run, Step } from '../../migrate/run.ts'
@@ -13,9 +13,10 @@ import type { ChunkStore } from '../chunk-store.ts'
 import type { SnapshotConfig } from '../config.ts'
 import { imageStream } from './image.ts'
 import { onlyImage } from './image-archive.ts'
+import { checkpointName, memoryMount, startFromMemory } from './memory.ts'
 import { assertOwnVolume } from './mounts.ts'
 import type { RestorePlan } from './plan.ts'
-import { type RestoredTree, sendTrees } from './send-trees.ts'
+import { type RestoredTree, sendTrees, type TreeToSend } from './send-trees.ts'
 
 /** What the steps of a restore work with beside the run. */
 export interface RestoreParts extends RestorePlan {
@@ -81,7 +82,7 @@ export function fillTrees(parts: RestoreParts): Step {
     async do(run) {
       const { plan, target, report, signal } = run
       await removeAgents(run)
-      if (parts.trees.length === 0) return undefined
+      if (parts.trees.length + parts.memory.length === 0) return undefined
       report({ type: 'phase', phase: 'agents', message: 'starting an agent' })
       const planned = parts.trees.map(({ id }) => {
         const tree = plan.trees.find((one) => one.id === id)
@@ -93,7 +94,10 @@ export function fillTrees(parts: RestoreParts): Step {
         image,
         name: `wherry-${plan.id}-target`,
         labels: agentLabels(plan),
-        mounts: await Promise.all(planned.map((tree) => ownMount(target, plan, tree))),
+        mounts: await Promise.all([
+          ...planned.map((tree) => ownMount(target, plan, tree)),
+          ...parts.memory.map((memory) => memoryMount(target, memory)),
+        ]),
       })
       const callOff = () =>
         void agent.client.request('abort', { reason: 'interrupted', forGood: true }).catch(() => undefined)
@@ -107,7 +111,10 @@ export function fillTrees(parts: RestoreParts): Step {
           channel: link.channel,
           chunks: parts.chunks,
           directory: parts.directory,
-          trees: parts.trees.map(({ tree }, index) => ({ tree, path: treePath(index) })),
+          trees: [
+            ...parts.trees.map(({ tree }, index) => ({ tree, path: treePath(index) })),
+            ...(await makeRoomForMemory(agent, parts)),
+          ],
           report,
           signal,
         })
@@ -122,6 +129,21 @@ export function fillTrees(parts: RestoreParts): Step {
   }
 }
 
+/** Makes a checkpoint's directory for each container that goes on from its memory. */
+async function makeRoomForMemory(
+  { client }: RunningAgent,
+  { trees, memory }: RestoreParts,
+): Promise<TreeToSend[]> {
+  const places = memory.map(({ tree }, index) => ({
+    tree,
+    path: `${treePath(trees.length + index)}/${checkpointName}`,
+  }))
+  // They go with their containers: nobody needs the record.
+  const paths = places.map(({ path }) => path)
+  if (paths.length > 0) await client.request('makeDirectories', { root: '/', record: '/tmp', paths })
+  return places
+}
+
 async function ownMount(target: Engine, plan: Plan, tree: TreePlan): Promise<AgentMount> {
   const mount = await targetMount(target, plan, tree)
   if (mount.kind === 'volume') await assertOwnVolume(target, plan, tree, mount.volume)
@@ -129,19 +151,26 @@ async function ownMount(target: Engine, plan: Plan, tree: TreePlan): Promise<Age
 }
 
 /** Starts what ran when the snapshot was taken, in order, and waits until it serves. */
-export const startRestored: Step = {
-  name: 'start-restored',
-  async do(run) {
-    const { plan, target, report } = run
-    const stages = runningStages(plan)
-    if (stages.length === 0) return undefined
-    const names = stages.flat().map(({ name }) => name)
-    report({ type: 'phase', phase: 'start', message: `starting ${names.join(', ')} on ${target.name}` })
-    for (const stage of stages) for (const { name } of stage) await target.containers.start(name)
-    run.times.startedMs = performance.now()
-    await waitUntilServing(run)
-    return undefined
-  },
+export function startRestored({ memory }: RestoreParts): Step {
+  return {
+    name: 'start-restored',
+    do: (run) => startAll(run, memory),
+  }
+}
+
+async function startAll(run: Run, memory: RestoreParts['memory']): Promise<undefined> {
+  const { plan, target, report } = run
+  const stages = runningStages(plan)
+  if (stages.length === 0) return undefined
+  const names = stages.flat().map(({ name }) => name)
+  report({ type: 'phase', phase: 'start', message: `starting ${names.join(', ')} on ${target.name}` })
+  for (const { name } of stages.flat()) {
+    if (memory.some(({ container }) => container === name)) await startFromMemory(target, name, report)
+    else await target.containers.start(name)
+  }
+  run.times.startedMs = performance.now()
+  await waitUntilServing(run)
+  return undefined
 }
 
 /** From here on the containers are the user's, and nothing is taken back by itself. */

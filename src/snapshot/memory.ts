@@ -2,7 +2,8 @@ import { posix } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
-import type { SourceTree } from './group.ts'
+import type { Warning } from '../model/plan.ts'
+import type { Group, SourceTree } from './group.ts'
 
 /** Begins the names of all checkpoints that wherry makes; the snapshot's id follows. */
 const prefix = 'wherry-'
@@ -12,8 +13,25 @@ export function checkpointsDirectory({ info }: Pick<Engine, 'info'>, containerId
   return posix.join(info.DockerRootDir, 'containers', containerId, 'checkpoints')
 }
 
-/** @throws RefusedError `memory-not-possible` where the engine writes out no memory, or there is none. */
-export function assertMemoryPossible(engine: Engine, manifests: readonly Manifest[]): void {
+/**
+ * What there is to be said when memory is taken along: it holds what containers keep in tmpfs, and secrets of theirs.
+ * @throws RefusedError `memory-not-possible` where the engine writes out no memory, or there is none.
+ */
+export function warnOfMemory(
+  engine: Engine,
+  { manifests, warnings }: Group,
+  redactEnv: readonly string[],
+): Warning[] {
+  assertMemoryPossible(engine, manifests)
+  const message =
+    'The memory of the containers holds the values of all their variables, also of those that are left out.'
+  return [
+    ...warnings.filter(({ code }) => code !== 'tmpfs' || manifests.some(({ state }) => !state.running)),
+    ...(redactEnv.length > 0 ? [{ code: 'memory-holds-secrets', message }] : []),
+  ]
+}
+
+function assertMemoryPossible(engine: Engine, manifests: readonly Manifest[]): void {
   if (!engine.info.ExperimentalBuild) {
     throw new RefusedError(
       'memory-not-possible',

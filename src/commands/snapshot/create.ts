@@ -12,7 +12,7 @@ import { type CreateResult, createSnapshot } from '../../snapshot/create.ts'
 import { describeGroup, projectContainers } from '../../snapshot/group.ts'
 import { parseHooks, withoutHook } from '../../snapshot/hooks.ts'
 import { warnOfImages } from '../../snapshot/images.ts'
-import { assertMemoryPossible } from '../../snapshot/memory.ts'
+import { warnOfMemory } from '../../snapshot/memory.ts'
 
 export default class SnapshotCreate extends BaseCommand {
   static override summary = 'Take containers with everything that they have, at one instant.'
@@ -113,7 +113,7 @@ export default class SnapshotCreate extends BaseCommand {
       .filter(({ state }) => state.running && !state.paused)
       .map(({ name }) => name)
     if (flags.memory && flags.standstill !== 'pause') throw memoryNeedsPause()
-    if (flags.memory) assertMemoryPossible(engine, group.manifests)
+    if (flags.memory) group.warnings = warnOfMemory(engine, group, flags['redact-env'])
     if (flags.standstill === 'hooks' && hooks.before.size === 0) throw hookNeeded()
     if (flags.standstill === 'hooks') group.warnings.push(...withoutHook(running, hooks.before))
     group.warnings.push(...warnOfImages(group.manifests, flags.image))

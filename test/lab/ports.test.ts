@@ -6,8 +6,8 @@ import { askTcp, askUdp, runEcho } from './harness/echo.ts'
 import { clear, docker, type EngineName, inEngine, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
-import { dual, succeed } from './harness/stretched.ts'
-import { migrate, wherry } from './harness/wherry.ts'
+import { dual } from './harness/stretched.ts'
+import { migrate, succeed, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

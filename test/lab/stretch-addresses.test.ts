@@ -6,7 +6,8 @@ import { fromTo } from './harness/counter.ts'
 import { clear, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
-import { stretchNew, succeed } from './harness/stretched.ts'
+import { stretchNew } from './harness/stretched.ts'
+import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

@@ -10,8 +10,8 @@ import { clear, docker, type EngineName, inEngine, openLab } from './harness/eng
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
 import { listenFor, type Seen } from './harness/sniffer.ts'
-import { both, dual, leavesNothing, stretchNew, succeed, traces } from './harness/stretched.ts'
-import { wherry } from './harness/wherry.ts'
+import { both, dual, leavesNothing, stretchNew, traces } from './harness/stretched.ts'
+import { succeed, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

@@ -3,8 +3,8 @@ import { run } from '../../src/platform/process.ts'
 import { clear, docker, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
-import { ghostsOf, succeed, traces } from './harness/stretched.ts'
-import { wherry } from './harness/wherry.ts'
+import { ghostsOf, traces } from './harness/stretched.ts'
+import { succeed, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

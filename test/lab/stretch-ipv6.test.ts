@@ -6,7 +6,8 @@ import { fromTo } from './harness/counter.ts'
 import { clear, inEngine, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
-import { both, ghostsOf, succeed, traces } from './harness/stretched.ts'
+import { both, ghostsOf, traces } from './harness/stretched.ts'
+import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

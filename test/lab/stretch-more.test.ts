@@ -7,7 +7,8 @@ import { fromTo } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, askWords, peerWords, startPeer } from './harness/peers.ts'
-import { both, succeed } from './harness/stretched.ts'
+import { both } from './harness/stretched.ts'
+import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

@@ -4,8 +4,8 @@ import { fromTo } from './harness/counter.ts'
 import { clear, docker, type EngineName, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, Caller, startPeer } from './harness/peers.ts'
-import { dual, ghostsOf, stretchNew, succeed } from './harness/stretched.ts'
-import { type Ended, wherry } from './harness/wherry.ts'
+import { dual, ghostsOf, stretchNew } from './harness/stretched.ts'
+import { type Ended, succeed, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

@@ -4,8 +4,8 @@ import { fromTo } from './harness/counter.ts'
 import { clear, docker, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { startPeer } from './harness/peers.ts'
-import { both, stretchNew, succeed, traces } from './harness/stretched.ts'
-import { wherry } from './harness/wherry.ts'
+import { both, stretchNew, traces } from './harness/stretched.ts'
+import { succeed, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

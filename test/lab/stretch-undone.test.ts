@@ -3,7 +3,8 @@ import { fromTo, killedAt } from './harness/counter.ts'
 import { clear, docker, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { ask, startPeer } from './harness/peers.ts'
-import { both, leavesNothing, succeed } from './harness/stretched.ts'
+import { both, leavesNothing } from './harness/stretched.ts'
+import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

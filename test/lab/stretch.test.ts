@@ -5,7 +5,8 @@ import { membershipsOn } from '../../src/network/membership.ts'
 import { networkContract } from '../contracts/network.ts'
 import { clear, inEngine, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
-import { dual, stretchNew, succeed, traces } from './harness/stretched.ts'
+import { dual, stretchNew, traces } from './harness/stretched.ts'
+import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { type Ended, wherry } from './wherry.ts'
+import { type Ended, succeed } from './wherry.ts'
 
 /** A directory for a repository that is gone when the test has ended. */
 export async function newRepository(t: Test): Promise<string> {
@@ -23,19 +23,12 @@ export function restoreWords(repo: string, snapshot: string, ...flags: string[])
 
 /** Takes containers of alpha into a repository; throws with everything that was said when it fails. */
 export function create(repo: string, names: readonly string[], ...flags: string[]): Promise<Ended['json']> {
-  return succeed(createWords(repo, names, ...flags))
+  return succeed(...createWords(repo, names, ...flags))
 }
 
 /** Makes a snapshot's containers on beta; throws with everything that was said when it fails. */
 export function restore(repo: string, snapshot: string, ...flags: string[]): Promise<Ended['json']> {
-  return succeed(restoreWords(repo, snapshot, ...flags))
-}
-
-async function succeed(words: readonly string[]): Promise<Ended['json']> {
-  const ended = await wherry([...words, '--json'])
-  if (ended.exitCode !== 0)
-    throw new Error(`wherry ${words[0]} ended with ${ended.exitCode}: ${ended.stdout}\n${ended.stderr}`)
-  return ended.json
+  return succeed(...restoreWords(repo, snapshot, ...flags))
 }
 
 /** How often a test does something that a longer run does more often: `name` is an environment variable. */

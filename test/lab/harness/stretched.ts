@@ -4,19 +4,12 @@ import { ensureNetworkImage } from '../../../src/launch/image.ts'
 import { roleLabel } from '../../../src/model/plan.ts'
 import { ghostLabel, ghostRole } from '../../../src/network/ghosts.ts'
 import { docker, type EngineName, inEngine, type Lab, objectsOn } from './engines.ts'
-import { type Ended, wherry } from './wherry.ts'
+import { type Ended, succeed } from './wherry.ts'
 
 /** Both engines of the lab, as flags that name several want them. */
 export const both = ['wherry-alpha', 'wherry-beta']
 /** A user's choice of subnets, with IPv6, for a network that is to be stretched. */
 export const dual = ['--ipv6', '--subnet', '10.77.9.0/24', '--subnet', 'fd77:9::/64']
-
-/** Runs wherry and throws with all that it said where it fails. */
-export async function succeed(...args: string[]): Promise<Ended['json']> {
-  const ended = await wherry([...args, '--json'])
-  if (ended.exitCode === 0) return ended.json
-  throw new Error(`wherry ${args.join(' ')} ended with ${ended.exitCode}: ${ended.stdout}\n${ended.stderr}`)
-}
 
 /** Makes a network on alpha and stretches it to beta. */
 export async function stretchNew(network: string, ...options: string[]): Promise<Ended['json']> {

@@ -22,6 +22,13 @@ export async function wherry(args: readonly string[], env: Record<string, string
   return { exitCode, stdout, stderr, json: parsed(stdout) }
 }
 
+/** Runs wherry and throws with all that it said where it fails. */
+export async function succeed(...args: string[]): Promise<Ended['json']> {
+  const ended = await wherry([...args, '--json'])
+  if (ended.exitCode === 0) return ended.json
+  throw new Error(`wherry ${args.join(' ')} ended with ${ended.exitCode}: ${ended.stdout}\n${ended.stderr}`)
+}
+
 /** Moves containers from alpha to beta with --json; throws with everything that was said when it fails. */
 export async function migrate(names: readonly string[], ...flags: string[]): Promise<Ended['json']> {
   const ended = await wherry([

@@ -13,20 +13,25 @@ import { TreeFile } from './tree-files.ts'
 const maxIndexes = 24
 const hole = Buffer.alloc(32)
 
-/** The numbers, in the store, of the packs that a snapshot needs. @throws WherryError `blob-missing` for a chunk that is in none. */
-export async function neededPacks(
+/** What a snapshot needs: packs by their numbers in the store, and of what is in them these chunks. */
+export interface Needed {
+  packs: Set<number>
+  chunks: DigestSet
+}
+
+/** Looks what a snapshot needs. @throws WherryError `blob-missing` for a chunk that is in none. */
+export async function neededOf(
   chunks: ChunkStore,
   directory: string,
   trees: readonly Pick<SnapshotTree, 'id' | 'refs'>[],
   others: readonly ChunkRef[],
-): Promise<Set<number>> {
-  const needed = new Set<number>()
-  const seen = new DigestSet()
+): Promise<Needed> {
+  const needed: Needed = { packs: new Set(), chunks: new DigestSet() }
   const need = (digest: Buffer, at = 0) => {
-    if (!seen.add(digest, at)) return
+    if (!needed.chunks.add(digest, at)) return
     const place = chunks.index.find(digest, at)
     if (!place) throw missing(chunks.repository.name, `Chunk ${digest.toString('hex', at, at + 32)}`)
-    needed.add(place.pack)
+    needed.packs.add(place.pack)
   }
   for (const { digest } of [...others, ...trees.flatMap(({ refs }) => refs)]) need(Buffer.from(digest, 'hex'))
   for (const tree of trees) {

@@ -1,3 +1,4 @@
+import type { ChunkRef } from '../agent/protocol.ts'
 import type { Engine } from '../engine/engine.ts'
 import { goArchitecture } from '../migrate/facts.ts'
 import {
@@ -9,10 +10,11 @@ import {
 } from './config.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest } from './create.ts'
-import { layersFor, neededPacks } from './layers.ts'
+import { joinPacks, mostPacks } from './join-packs.ts'
+import { layersFor, type Needed, neededOf } from './layers.ts'
 import type { PackList } from './pack-format.ts'
 import { redactEnvironment } from './redact.ts'
-import { annotations, mediaTypes, type OciManifest } from './repository/oci.ts'
+import { annotations, type Descriptor, mediaTypes, type OciManifest } from './repository/oci.ts'
 import type { ListedSnapshot } from './repository/repository.ts'
 import type { StoodStill } from './standstill.ts'
 
@@ -25,6 +27,8 @@ export interface PublishRequest extends CreateRequest {
   stood: Pick<StoodStill<unknown>, 'instantMs' | 'kind' | 'pauseSeconds'>
   trees: SnapshotTree[]
   images: SnapshotImage[]
+  /** Of more packs than this it joins small ones; as many as registries take unless told. */
+  mostPacks?: number
 }
 
 /**
@@ -35,13 +39,12 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   const { contents, directory, group, id, images, key, packs, repository, seal, trees } = request
   contents.chunks.addPacks(packs)
   for (const pack of packs) contents.packs.set(pack.digest, { pack })
-  const needed = await neededPacks(
-    contents.chunks,
-    directory,
-    trees,
-    images.flatMap(({ refs = [] }) => refs),
-  )
-  const layers = await layersFor(contents, seal, needed)
+  const refs = images.flatMap(({ refs = [] }) => refs)
+  const needed = await neededOf(contents.chunks, directory, trees, refs)
+  const layers =
+    needed.packs.size > (request.mostPacks ?? mostPacks)
+      ? await joinedLayers(request, needed, refs)
+      : await layersFor(contents, seal, needed.packs)
   const config = configOf(request)
   const sealed = seal.seal(Buffer.from(JSON.stringify(config)), 'config')
   const { createdAt } = config
@@ -60,6 +63,17 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
     },
   }
   return repository.publish(manifest, { id, createdAt, ...(title === undefined ? {} : { title }) })
+}
+
+/** The layers of a snapshot that would have too many. */
+async function joinedLayers(
+  request: PublishRequest,
+  needed: Needed,
+  refs: readonly ChunkRef[],
+): Promise<Descriptor[]> {
+  const contents = await joinPacks(request, needed)
+  const { packs } = await neededOf(contents.chunks, request.directory, request.trees, refs)
+  return layersFor(contents, request.seal, packs)
 }
 
 /** What a snapshot says of the engine that it is taken on. */

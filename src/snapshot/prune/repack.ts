@@ -1,15 +1,14 @@
 import { DigestSet } from '../../agent/snapshot/digest-set.ts'
-import { messageOf } from '../../model/errors.ts'
-import { ChunkStore, openChunk } from '../chunk-store.ts'
+import { ChunkStore } from '../chunk-store.ts'
 import type { Contents } from '../contents.ts'
-import { layersFor, neededPacks } from '../layers.ts'
-import { type PackList, packHeadBytes, writeIndex } from '../pack-format.ts'
+import { copyNeeded } from '../copy-needed.ts'
+import { layersFor, neededOf } from '../layers.ts'
+import { type PackList, writeIndex } from '../pack-format.ts'
 import { PackWriter } from '../pack-writer.ts'
 import { mediaTypes, type OciManifest } from '../repository/oci.ts'
 import type { ListedSnapshot } from '../repository/repository.ts'
 import { type Seal, unsealed } from '../seal.ts'
 import type { Examined } from '../verify/examine.ts'
-import type { KnownPack } from '../verify/packs.ts'
 import type { PackUse } from './plan.ts'
 import type { Survey, SurveyRequest } from './survey.ts'
 
@@ -56,10 +55,11 @@ async function repackGroup(
   for (const { digest, chunks } of packs.values())
     if (!going.has(digest)) for (const chunk of chunks) copied.add(chunk.digest)
   try {
+    const copy = { ...request, needed: survey.chunks, copied, writer }
     for (const digest of [...going]) {
       const pack = packs.get(digest)
-      // One that is damaged stays as it is: a copy would hide that.
-      if (pack && !(await copyNeeded(request, survey, pack, writer, copied))) going.delete(digest)
+      // One that is damaged stays as it is.
+      if (pack && !(await copyNeeded({ ...copy, seal: pack.seal }, pack))) going.delete(digest)
     }
     await writer.end()
   } finally {
@@ -70,35 +70,6 @@ async function repackGroup(
   const republished: Republished = []
   for (const examined of affected) republished.push(await anew(contents, seal, directory, examined))
   return republished
-}
-
-/** Copies the chunks of a pack that are needed, each after a look at it. False when one is damaged. */
-async function copyNeeded(
-  { repository, report, signal }: SurveyRequest,
-  { chunks }: Survey,
-  pack: KnownPack,
-  writer: PackWriter,
-  copied: DigestSet,
-): Promise<boolean> {
-  let offset = packHeadBytes
-  for (const chunk of pack.chunks) {
-    const at = offset
-    offset += chunk.storedLength
-    if (!chunks.has(chunk.digest) || copied.has(chunk.digest)) continue
-    signal.throwIfAborted()
-    let sealed: Buffer
-    try {
-      sealed = await repository.read(pack.digest, at, chunk.storedLength)
-      openChunk(pack.seal, sealed, chunk, chunk.digest)
-    } catch (error) {
-      const message = `Pack ${pack.digest} is not written anew: ${messageOf(error)}`
-      report({ type: 'warning', code: 'pack-damaged', message })
-      return false
-    }
-    await writer.addSealed(chunk, sealed)
-    copied.add(chunk.digest)
-  }
-  return true
 }
 
 /** What the repository can be taken to hold once the packs that were written anew are gone. */
@@ -137,12 +108,12 @@ async function anew(
 ): Promise<Republished[number]> {
   if (!config) throw new Error('a damaged snapshot must stay as it is')
   const images = config.images.flatMap(({ refs = [] }) => refs)
-  const needed = await neededPacks(contents.chunks, directory, config.trees, images)
+  const { packs } = await neededOf(contents.chunks, directory, config.trees, images)
   // What is neither an index nor a pack, such as a key, stays as it is.
   const others = manifest.layers.filter(
     ({ mediaType }) => mediaType !== mediaTypes.chunkIndex && mediaType !== mediaTypes.pack,
   )
-  const layers = [...others, ...(await layersFor(contents, seal, needed))]
+  const layers = [...others, ...(await layersFor(contents, seal, packs))]
   const { id, createdAt, title } = listed
   return {
     manifest: { ...manifest, layers },

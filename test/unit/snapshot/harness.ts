@@ -71,7 +71,8 @@ export class SmallRepository {
       engineId = engine.info.ID,
       seal = unsealed,
       key,
-    }: { config?: object; engineId?: string } & Partial<SealWithKey> = {},
+      mostPacks = 400,
+    }: { config?: object; engineId?: string; mostPacks?: number } & Partial<SealWithKey> = {},
   ): Promise<ListedSnapshot> {
     const repository = await this.open()
     const contents = await readContents(repository, seal, key)
@@ -107,6 +108,8 @@ export class SmallRepository {
       trees,
       images: [],
       redactEnv: [],
+      mostPacks,
+      ...quiet,
     } as never)
   }
 

@@ -8,6 +8,7 @@ export const interruption = new AbortController()
 export const host = execa({
   stdin: 'ignore',
   stderr: 'inherit',
+  env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   cancelSignal: interruption.signal,
 })
 

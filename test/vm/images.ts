@@ -3,9 +3,10 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianImage, imageId } from '../../src/lab/base-images.ts'
-import { engineImageTag } from '../../src/lab/engine-image.ts'
+import { engineImageTag, ensureEngineImage } from '../../src/lab/engine-image.ts'
 import { connectOuter, type OuterEngine } from '../../src/lab/outer-engine.ts'
 import { prepareOwnImages } from '../../src/lab/own-images.ts'
+import { labPlaces } from '../../src/lab/places.ts'
 import { labUp } from '../../src/lab/up.ts'
 import { ensureWorkloadImage } from '../lab/harness/images.ts'
 import { makeDisk } from './disks.ts'
@@ -15,6 +16,7 @@ import type { System } from './system.ts'
 const workload = 'wherry-test-workload:latest'
 const fill = fileURLToPath(new URL('guest/fill.sh', import.meta.url))
 const prefix = 'images-'
+const quiet = () => {}
 
 /**
  * The disk with the data root of the machine's engine: the images that this machine's lab has, where a lab looks for them.
@@ -24,7 +26,8 @@ export async function ensureImagesDisk(system: System, directory: string): Promi
   say('bringing this machine’s lab up, for its images')
   const outer = await outerEngine()
   await ensureWorkloadImage([])
-  const inner = [...(await prepareOwnImages(outer, () => {})), workload]
+  await ensureEngineImage(outer, labPlaces(), 'stable', quiet)
+  const inner = [...(await prepareOwnImages(outer, quiet)), workload]
   const tags = [debianImage('trixie'), engineImageTag('stable'), ...inner]
   const ids = await Promise.all(tags.map((tag) => imageId(outer, tag)))
   const key = createHash('sha256').update(`${system.key} ${ids}`).digest('hex').slice(0, 12)
@@ -47,7 +50,7 @@ export async function ensureImagesDisk(system: System, directory: string): Promi
 }
 
 async function outerEngine(): Promise<OuterEngine> {
-  const { outer: address } = await labUp({}, () => {})
+  const { outer: address } = await labUp({ prepare: prepareOwnImages }, quiet)
   const outer = address && (await connectOuter(address))
   if (!outer) throw new Error('this machine’s lab is not up')
   return outer

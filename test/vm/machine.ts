@@ -31,18 +31,7 @@ export async function runInMachine(system: System, directory: string, job: Job):
   try {
     await writeFile(at('job'), job.script)
     // A copy of the checkout: what changes here meanwhile changes nothing there.
-    const packed = [
-      '-noappend',
-      '-no-progress',
-      '-quiet',
-      '-noI',
-      '-noD',
-      '-noF',
-      '-noX',
-      '-e',
-      '.git',
-      '.tap',
-    ]
+    const packed = '-noappend -no-progress -quiet -noI -noD -noF -noX -e .git .tap'.split(' ')
     await host('mksquashfs', [checkout, at('checkout'), ...packed])
     const words = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...machineArguments(system, own, job)]
     const ended = await execa('setpriv', words, {
@@ -72,9 +61,12 @@ export async function removeRemains(directory: string): Promise<void> {
   }
 }
 
-/** Emulated: it works where there is no /dev/kvm, or none that works. */
+/**
+ * Emulated: it works where there is no /dev/kvm, or none that works. V8 keeps its code behind protection keys where the
+ * processor has them, and loses track of it where they are emulated.
+ */
 const hardware =
-  '-nodefaults -no-user-config -no-reboot -display none -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 8G'
+  '-nodefaults -no-user-config -no-reboot -display none -machine q35 -accel tcg,thread=multi -cpu max,pku=off -smp 2 -m 8G'
 
 function machineArguments(system: System, own: string, job: Job): string[] {
   const disk = (file: string, options: string) => ['-drive', `file=${file},format=raw,if=virtio,${options}`]

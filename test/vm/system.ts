@@ -52,15 +52,8 @@ async function makeSystem(directory: string): Promise<void> {
   say('making a Debian with debootstrap')
   const include = `--include=${packages.join(',')}`
   const release = /^VERSION_CODENAME=(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? ''
-  const environment = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
   const log = { stdout: { file: join(directory, 'debootstrap.log') } }
-  await host({ ...log, env: environment })('debootstrap', [
-    '--variant=minbase',
-    include,
-    release,
-    root,
-    await debianMirror(),
-  ])
+  await host(log)('debootstrap', ['--variant=minbase', include, release, root, await debianMirror()])
   await rm(join(root, 'var/cache/apt'), { recursive: true })
   say('adding the kernel')
   const version = await unpackKernel(directory)
@@ -84,7 +77,7 @@ async function unpackKernel(directory: string): Promise<string> {
 
 /** Unpacks a Debian package into a directory of its own; nothing is installed. */
 async function unpackPackage(name: string, directory: string, own: string): Promise<void> {
-  await host({ cwd: directory })('apt-get', ['download', name])
+  await host({ cwd: directory })('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name])
   const file = (await readdir(directory)).find((entry) => entry.endsWith('.deb')) ?? ''
   await host('dpkg', ['-x', join(directory, file), join(directory, own)])
   await rm(join(directory, file))

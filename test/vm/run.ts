@@ -17,8 +17,8 @@ const { values, positionals } = parseArgs({
   options: { minutes: { type: 'string', default: '60' }, run: { type: 'string' } },
   allowPositionals: true,
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => interruption.abort())
+// Not `once`: execa would end this process when it is the only one left that listens.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
 const quoted = positionals.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
 /** Tests of one file may take long here; what they wait for is bounded by the tests themselves. */

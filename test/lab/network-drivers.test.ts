@@ -94,10 +94,11 @@ t.test('ipvlan', async (t) => {
     const prepare = async () => {
       for (const engine of ['alpha', 'beta'] as const) await createOnLan(engine, 'ipvlan', 'eth0')
     }
-    await networkContract(t, { ...usual, driver: ipvlan, prepare, isOnBeta: true })
+    await networkContract(t, { ...usual, ipv6, driver: ipvlan, prepare, isOnBeta: true })
     return
   }
-  const notice = 'THE CONTRACT OF ipvlan WAS NOT TESTED: this kernel has no ipvlan. Only the refusal was.'
+  const notice =
+    'THE CONTRACT OF ipvlan WAS NOT TESTED: this kernel has no ipvlan. Only the refusal was (npm run test:vm).'
   process.stderr.write(`\n*** ${notice}\n\n`)
   t.comment(notice)
   await createOnLan('alpha', 'ipvlan', 'eth0')

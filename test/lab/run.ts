@@ -10,10 +10,11 @@ import { program } from './harness/wherry.ts'
 /*
  * Runs the tests that need engines: all of them, or the files named. They wait more than they work, so several labs (two,
  * unless told with --labs) go through them side by side. The further labs share the first one's outer engine, and go at the end.
+ * A file may take --timeout seconds.
  */
 
 const { values, positionals } = parseArgs({
-  options: { labs: { type: 'string', default: '2' } },
+  options: { labs: { type: 'string', default: '2' }, timeout: { type: 'string', default: '1200' } },
   allowPositionals: true,
 })
 const labs = Number(values.labs)
@@ -47,7 +48,7 @@ async function main(): Promise<number> {
     const nodeArgs = ['--disable-warning=ExperimentalWarning', `--import=${preload}`].map(
       (arg) => `--node-arg=${arg}`,
     )
-    const args = ['run', `--jobs=${labs}`, '--timeout=1200', ...nodeArgs, ...files]
+    const args = ['run', `--jobs=${labs}`, `--timeout=${values.timeout}`, ...nodeArgs, ...files]
     const tests = await execa('tap', args, { stdio: 'inherit', cwd: root, reject: false })
     return tests.exitCode ?? 1
   } finally {

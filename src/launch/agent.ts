@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
 import { isRuntimeBreakOff } from '../engine/failures.ts'
+import { roleLabel } from '../model/plan.ts'
 
 /** One directory that an agent gets to see, at `/trees/<index>`. */
 export type AgentMount =
@@ -45,6 +46,9 @@ const capabilities = [
 /** An agent that has not ended by itself by then does something that cannot be interrupted. */
 const endMilliseconds = 10_000
 
+/** One that was created so long ago and has not been started will not be. */
+const abandonedSeconds = 600
+
 /** Where the agent finds the mount of that index. */
 export function treePath(index: number): string {
   return `/trees/${index}`
@@ -65,6 +69,7 @@ async function startOnce(engine: Engine, settings: AgentSettings): Promise<Runni
   const containerId = await engine.containers.create(settings.name, agentRequest(settings))
   const remove = () => engine.containers.remove(containerId, { volumes: true })
   try {
+    await removeAbandoned(engine, containerId)
     const { stdin, stdout, stderr } = await engine.containers.attach(containerId)
     await engine.containers.start(containerId)
     const client = new AgentClient(stdin, stdout, `agent on ${engine.name}`)
@@ -88,6 +93,18 @@ async function startOnce(engine: Engine, settings: AgentSettings): Promise<Runni
   } catch (error) {
     await remove().catch(() => {})
     throw error
+  }
+}
+
+/**
+ * Takes away agents whose maker was killed before it had started them: they never end, so that their engine never removes them. By the
+ * engine's own clock, of which the new agent tells.
+ */
+async function removeAbandoned(engine: Engine, newest: string): Promise<void> {
+  const agents = await engine.containers.list({ labels: [`${roleLabel}=agent`] })
+  const now = agents.find(({ Id }) => Id === newest)?.Created ?? 0
+  for (const { Id, State, Created } of agents) {
+    if (State === 'created' && Created < now - abandonedSeconds) await engine.containers.remove(Id)
   }
 }
 

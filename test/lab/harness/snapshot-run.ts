@@ -79,10 +79,14 @@ export async function goesOn(t: Test, { alphaFacts }: Lab, name: string): Promis
   )
 }
 
-/** Names of wherry's own containers on an engine: one that ends just now is waited for. */
+/**
+ * Names of wherry's own containers on an engine: one that ends just now is waited for. One that was created and never started was
+ * left by a command that was killed in between; the next agents take it away when it is ten minutes old.
+ */
 export async function helpersLeft(engine: Engine): Promise<string[]> {
   for (let attempt = 0; ; attempt++) {
-    const names = (await engine.containers.list()).map(({ Names }) => Names[0] ?? '')
+    const all = (await engine.containers.list()).filter(({ State }) => State !== 'created')
+    const names = all.map(({ Names }) => Names[0] ?? '')
     const left = names.filter((name) => name.startsWith('/wherry-'))
     if (left.length === 0 || attempt === 20) return left
     await sleep(250)

@@ -62,10 +62,11 @@ t.test('a port that nobody has is held by the engine, which is said with what to
   await t.rejects(startWith([{ PublicPort: 5432 }]), { message: /allocated$/ })
 })
 
-/** An engine on which a container whose start fails is gone at once, as those with --rm are. */
-function removing(...messages: string[]) {
+/** An engine on which a container whose start fails is gone at once, as those with --rm are. `others` are on it already. */
+function removing(messages: string[], others: object[] = []) {
   const created: string[] = []
   const there = new Set<string>()
+  const removed: string[] = []
   const start = async (id: string) => {
     if (!there.has(id))
       throw Object.assign(new Error(), { statusCode: 404, json: { message: 'No such container' } })
@@ -75,6 +76,7 @@ function removing(...messages: string[]) {
     throw Object.assign(new Error(), { statusCode: 500, json: { message } })
   }
   const docker = {
+    listContainers: async () => [{ Id: created.at(-1), State: 'created', Created: 1_000_000 }, ...others],
     createContainer: async () => {
       const id = `agent-${created.length}`
       created.push(id)
@@ -84,7 +86,10 @@ function removing(...messages: string[]) {
     getContainer: (id: string) => ({
       start: () => start(id),
       attach: async () => new PassThrough(),
-      remove: async () => there.delete(id),
+      remove: async () => {
+        removed.push(id)
+        there.delete(id)
+      },
       inspect: async () => {
         if (!there.has(id))
           throw Object.assign(new Error(), { statusCode: 404, json: { message: 'No such' } })
@@ -94,18 +99,34 @@ function removing(...messages: string[]) {
   } as unknown as Docker
   const watch = { stream: (_: string, stream: unknown) => stream } as unknown as Watch
   const containers = new Containers(docker, call, watch)
-  return { engine: { name: 'beta', containers } as unknown as Engine, created }
+  return { engine: { name: 'beta', containers } as unknown as Engine, created, removed }
 }
 
 const settings = { image: 'agent', name: 'wherry-x-source', labels: {}, mounts: [] }
 
 t.test('an agent whose start the runtime broke off is made anew, once', async (t) => {
-  const once = removing(brokeOff)
+  const once = removing([brokeOff])
   t.equal((await startAgent(once.engine, settings)).containerId, 'agent-1')
-  const twice = removing(brokeOff, brokeOff)
+  const twice = removing([brokeOff, brokeOff])
   await t.rejects(startAgent(twice.engine, settings), { message: /init preliminary setup/ })
   t.equal(twice.created.length, 2)
-  const other = removing('no space left on device')
+  const other = removing(['no space left on device'])
   await t.rejects(startAgent(other.engine, settings), { message: /no space left/ })
   t.equal(other.created.length, 1)
+})
+
+t.test('agents that nobody has started in ten minutes go when another is started', async (t) => {
+  const other = (Id: string, State: string, ageSeconds: number) => ({
+    Id,
+    State,
+    Created: 1_000_000 - ageSeconds,
+  })
+  const others = [
+    other('left', 'created', 601),
+    other('young', 'created', 599),
+    other('runs', 'running', 9999),
+  ]
+  const { engine, removed } = removing([], others)
+  await startAgent(engine, settings)
+  t.strictSame(removed, ['left'])
 })

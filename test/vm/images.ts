@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianImage, imageId } from '../../src/lab/base-images.ts'
@@ -30,7 +30,8 @@ export async function ensureImagesDisk(system: System, directory: string): Promi
   const inner = [...(await prepareOwnImages(outer, quiet)), workload]
   const tags = [debianImage('trixie'), engineImageTag('stable'), ...inner]
   const ids = await Promise.all(tags.map((tag) => imageId(outer, tag)))
-  const key = createHash('sha256').update(`${system.key} ${ids}`).digest('hex').slice(0, 12)
+  const cli = await outer.docker(['version', '--format', '{{.Client.Version}}'])
+  const key = createHash('sha256').update(`${system.key} ${ids} ${cli}`).digest('hex').slice(0, 12)
   const disk = join(directory, `${prefix}${key}`)
   const earlier = (await readdir(directory)).filter((entry) => entry.startsWith(prefix))
   if (earlier.includes(basename(disk))) return disk
@@ -75,5 +76,8 @@ async function makeImagesDisk(system: System, making: string): Promise<void> {
   await mkdir(data)
   const own = ['--mount', '--pid', '--net', '--fork', '--kill-child']
   await host('unshare', [...own, 'bash', fill, system.tree, data, making])
+  // What was built with another version of the CLI is not found in the cache: the versions describe files differently.
+  const { stdout: cli } = await host('sh', ['-c', 'realpath "$(command -v docker)"'])
+  await copyFile(cli, join(data, 'docker-cli'))
   await makeDisk(data, join(making, 'disk'))
 }

@@ -10,6 +10,7 @@ mount -t tmpfs tmpfs /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /var/lib/docker
 mount /dev/vdc /var/lib/docker
+ln -s /var/lib/docker/docker-cli /usr/local/bin/docker
 mount --make-rshared /
 ln -sfn /proc/self/fd /dev/fd
 hostname vm

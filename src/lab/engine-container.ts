@@ -75,7 +75,7 @@ function commonArguments(
   ]
 }
 
-/** Waits up to 60 s until the engine answers on its socket. */
+/** Waits up to 180 s until the engine answers on its socket: an emulated machine needs more than one minute. */
 export async function waitForEngine(
   outer: OuterEngine,
   places: LabPlaces,
@@ -85,7 +85,7 @@ export async function waitForEngine(
     const logs = await outer.try(['logs', '--tail', '20', places.container(name)], { timeoutMs: 10_000 })
     return logs.stdout + logs.stderr
   }
-  await waitFor({ what: `the engine ${name} to answer`, timeoutMs: 60_000, log }, async () =>
+  await waitFor({ what: `the engine ${name} to answer`, timeoutMs: 180_000, log }, async () =>
     (await answers(places.socket(name))) ? true : undefined,
   )
 }

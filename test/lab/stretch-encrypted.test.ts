@@ -67,6 +67,7 @@ async function withoutWireguard(t: Test): Promise<void> {
 }
 
 async function keepsPromises(t: Test): Promise<void> {
+  t.teardown(() => clear(lab))
   await leavesNothing(
     t,
     lab,

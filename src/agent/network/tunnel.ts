@@ -36,8 +36,7 @@ export async function ensureTunnel(settings: Encrypted, key: string): Promise<st
     output = '[]'
   }
   if (!told.has(name) || !(await knowsPeers(name, settings, key))) {
-    // Sessions with peers that stay as they are go on.
-    await run('wg', ['syncconf', name, '/dev/stdin'], configuration(settings, key))
+    await tellPeers(name, configuration(settings, key))
     told.add(name)
     changes.push(`told ${name} its peers`)
   }
@@ -95,6 +94,12 @@ async function knowsPeers(name: string, { peers, tunnel }: Encrypted, key: strin
   const wanted = peers.map((peer) => `${peer.tunnel?.publicKey} ${peer.tunnel?.address}/32`)
   const isOwn = own[0] === key && own[2] === `${tunnel.port}`
   return isOwn && isDeepStrictEqual(now.sort(), wanted.sort())
+}
+
+/** Sessions with peers that stay as they are go on. */
+async function tellPeers(name: string, text: string): Promise<void> {
+  // It opens a file, for which the socket that a child of this process has as its stdin is none; a pipe is.
+  await run('sh', ['-c', 'cat | wg syncconf "$0" /dev/stdin', name], text)
 }
 
 /** What `wg syncconf` reads. */

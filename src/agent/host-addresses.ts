@@ -18,7 +18,6 @@ const ours = /^wherryt\d+$/
 export function wayOf(name: string, root = '/sys/class/net'): Way {
   const read = (file: string) => readText(`${root}/${name}/${file}`)
   const deviceType = typeOf(read('uevent'))
-  if (ours.test(name)) return 'inner'
   const isVpn = read('type') === noHeader || existsSync(`${root}/${name}/tun_flags`)
   // A mobile modem has no header either.
   if (isVpn && deviceType !== 'wwan') return 'vpn'
@@ -55,7 +54,8 @@ function readText(path: string): string {
 
 /** This host's addresses, without those that mean something on one link only: on the wire first, what others carry last. */
 export function hostAddresses(): { all: string[]; vpn: string[] } {
-  const found = Object.entries(networkInterfaces()).flatMap(([name, list]) => {
+  const interfaces = Object.entries(networkInterfaces()).filter(([name]) => !ours.test(name))
+  const found = interfaces.flatMap(([name, list]) => {
     const way = wayOf(name)
     const far = (list ?? []).filter(({ internal, scopeid }) => !internal && !scopeid)
     return far.map(({ address }) => ({ address, way }))

@@ -69,7 +69,7 @@ async function lookAt(engine: Engine, image: string): Promise<HostAbilities> {
       totalBytes: disk?.totalBytes ?? 0,
       hasCriu: answer.paths.some(({ kind }) => kind === 'file'),
       hasVxlan: answer.modules.vxlan === true,
-      hasWireguard: answer.modules.wireguard === true,
+      hasWireguard: answer.modules.wireguard,
     }
   } finally {
     await agent.remove()

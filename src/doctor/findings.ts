@@ -14,5 +14,6 @@ export interface HostAbilities {
   totalBytes: number
   hasCriu: boolean
   hasVxlan: boolean
-  hasWireguard: boolean
+  /** Undefined where it cannot be told. */
+  hasWireguard?: boolean | undefined
 }

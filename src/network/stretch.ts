@@ -1,4 +1,3 @@
-import type { Peer } from '../agent/network/settings.ts'
 import { networkRequest } from '../drivers/network/definition.ts'
 import { firstAddress } from '../drivers/network/subnets.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -6,12 +5,13 @@ import { ensureAgentImage, ensureNetworkImage } from '../launch/image.ts'
 import type { NetworkDocument } from '../model/documents.ts'
 import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { Report } from '../model/progress.ts'
-import { defaultPort, type Extent, type Member, planExtent } from './extent.ts'
+import { type Extent, type Member, planExtent } from './extent.ts'
 import { assertJoined, lastWords, placeKeeper, putBack, type Undo } from './keepers.ts'
-import type { Membership, RecordedMember, StretchRecord } from './membership.ts'
+import type { RecordedMember } from './membership.ts'
 import { type ProvenLink, proveLinks } from './prove.ts'
-import { describeWithoutTunnel, type Reach, type Survey, surveyHosts } from './reach.ts'
-import { type Encryption, planTunnels, type TunnelEnd, tunnelPeer, tunnelSettings } from './tunnels.ts'
+import { describeWithoutTunnel, type Survey, surveyHosts } from './reach.ts'
+import { addressOnRecord, recordFor } from './records.ts'
+import { type Encryption, planTunnels, type Tunnels } from './tunnels.ts'
 
 export interface StretchRequest {
   network: string
@@ -56,7 +56,7 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
   const onRecord = (from: Engine, to: Engine) => addressOnRecord(planned, from, to)
   const survey = await surveyHosts(engines, images.network, request.labels, onRecord)
   const tunnels = await planTunnels(planned, request, survey)
-  const extent = tunnels ? withinTunnel(planned, tunnels) : planned
+  const extent = tunnels ? { ...planned, port: tunnels.vxlanPort } : planned
   const undo: Undo[] = []
   try {
     for (const member of extent.members) {
@@ -64,12 +64,12 @@ export async function stretchNetwork(request: StretchRequest): Promise<Stretched
       const record = recordFor(extent, member, document, survey.reaches, tunnels)
       const { engine, membership } = member
       const { labels } = request
-      const tunnelKey = tunnels?.get(engine.info.ID)?.privateKey
+      const tunnelKey = tunnels?.ends.get(engine.info.ID)?.privateKey
       await placeKeeper({ engine, image: images.network, record, labels, tunnelKey }, membership, undo)
     }
     for (const engine of engines) await assertJoined(engine, network)
     const links = await proveLinks(request, extent.mtuBytes, images.agent)
-    return describe(extent, links, tunnels, survey)
+    return describe(extent, links, tunnels, encryptionNote(request, extent, survey))
   } catch (error) {
     const said = await sayings(extent)
     const left = await putBack(undo)
@@ -111,62 +111,6 @@ async function ensureNetwork(
   return made
 }
 
-function recordFor(
-  { network, vni, port, mtuBytes, members, absent }: Extent,
-  { engine, document, membership }: Member,
-  { Id, Options }: NetworkDocument,
-  reaches: readonly Reach[],
-  tunnels: Tunnels,
-): StretchRecord {
-  const peers = reaches
-    .filter(({ from }) => from === engine)
-    .map(({ to, address, source }): Peer => {
-      const id = to.info.ID
-      return { address, from: source, id, ...tunnelPeer(tunnels?.get(id)) }
-    })
-    .concat(absent.flatMap(({ id }) => peerOnRecord(id, membership, members) ?? []))
-    .sort((a, b) => (a.address < b.address ? -1 : 1))
-  const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`
-  return {
-    settings: {
-      network,
-      bridge,
-      vni,
-      port,
-      peers,
-      mtuBytes,
-      ...tunnelSettings(tunnels?.get(engine.info.ID)),
-    },
-    // In the same order on whichever of them it begins, so that nothing looks changed.
-    members: members
-      .map((member) => ({ engine: member.engine.name, id: member.engine.info.ID }))
-      .concat(absent.map(({ engine, id }) => ({ engine, id })))
-      .sort((a, b) => (a.id < b.id ? -1 : 1)),
-    madeNetwork: membership?.record.madeNetwork ?? document === undefined,
-  }
-}
-
-/** The members' ends of the tunnels by the ids of their engines, where what crosses is encrypted. */
-type Tunnels = ReadonlyMap<string, TunnelEnd> | undefined
-
-/** A new network within tunnels: its VXLAN has the usual port there, whatever is between the hosts. */
-function withinTunnel(extent: Extent, tunnels: ReadonlyMap<string, TunnelEnd>): Extent {
-  if (extent.members.some(({ membership }) => membership)) return extent
-  const isTaken = [...tunnels.values()].some((end) => end.port === defaultPort)
-  return { ...extent, port: isTaken ? defaultPort + 1 : defaultPort }
-}
-
-function addressOnRecord({ members }: Extent, from: Engine, to: Engine): string | undefined {
-  const { membership } = members.find(({ engine }) => engine === from) ?? {}
-  return peerOnRecord(to.info.ID, membership, [])?.address
-}
-
-/** How a member is reached, as a keeper has it on record; as any other has it where the own keeper is gone. */
-function peerOnRecord(id: string, own: Membership | undefined, members: readonly Member[]): Peer | undefined {
-  const records = [own, ...members.map(({ membership }) => membership)]
-  return records.flatMap((one) => one?.record.settings.peers ?? []).find((peer) => peer.id === id)
-}
-
 /** What the keepers say: they know why a link was not made. */
 function sayings({ members, network }: Extent): Promise<string[]> {
   return Promise.all(
@@ -182,7 +126,9 @@ function explain(error: unknown, { network }: Extent, said: string[], left: read
   if (!isOfLink && left.length === 0) return error
   const code = error instanceof WherryError ? error.code : 'unexpected'
   const outcome = left.length === 0 ? 'and everything is as before' : 'and not all could be put back'
-  const advice = code === 'link-broken' ? ['Let UDP through between the hosts, on the port of --port.'] : []
+  const advice = isOfLink
+    ? ['Let UDP through between the hosts; a port that is taken or closed can be another: --port']
+    : []
   return new WherryError(
     code,
     left.length === 0 ? exitCodes.refused : exitCodes.unexpected,
@@ -197,23 +143,33 @@ function explain(error: unknown, { network }: Extent, said: string[], left: read
 function describe(
   { network, vni, port, members }: Extent,
   links: ProvenLink[],
-  tunnels: Tunnels,
-  survey: Survey,
+  tunnels: Tunnels | undefined,
+  note: string | undefined,
 ): StretchedNetwork {
-  const [end] = [...(tunnels?.values() ?? [])]
   return {
     network,
     vni,
-    port: end?.port ?? port,
+    port: tunnels?.port ?? port,
     members: members.map(({ engine, document, membership, ranges }) => ({
       engine: engine.name,
       madeNetwork: membership?.record.madeNetwork ?? document === undefined,
       ranges,
     })),
     links,
-    encrypted: end !== undefined,
-    ...(!end && survey.withoutTunnel.length > 0
-      ? { notEncryptedBecause: describeWithoutTunnel(survey) }
-      : {}),
+    encrypted: tunnels !== undefined,
+    ...(!tunnels && note ? { notEncryptedBecause: note } : {}),
   }
+}
+
+/** Why a network is not encrypted, where nobody asked for that. */
+function encryptionNote(
+  { encryption }: StretchRequest,
+  { network, members }: Extent,
+  survey: Survey,
+): string | undefined {
+  if (encryption === 'never') return undefined
+  if (survey.withoutTunnel.length > 0) return describeWithoutTunnel(survey)
+  return members.some(({ membership }) => membership)
+    ? `it was stretched without; to encrypt it: wherry network unstretch ${network}, and stretch it again`
+    : undefined
 }

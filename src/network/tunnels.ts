@@ -1,8 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomInt } from 'node:crypto'
 import type { Peer, StretchSettings } from '../agent/network/settings.ts'
-import type { Engine } from '../engine/engine.ts'
 import { RefusedError } from '../model/errors.ts'
-import type { Extent, Member } from './extent.ts'
+import { defaultPort, type Extent, type Member } from './extent.ts'
 import { membershipsOn, tunnelKeyOf } from './membership.ts'
 import { describeWithoutTunnel, type Survey } from './reach.ts'
 
@@ -17,6 +16,16 @@ export interface TunnelEnd {
   publicKey: string
 }
 
+/** What carries a network's packets between its members, encrypted. */
+export interface Tunnels {
+  /** By the ids of the engines of those members that answer. */
+  ends: ReadonlyMap<string, TunnelEnd>
+  /** UDP port of WireGuard. */
+  port: number
+  /** UDP port of VXLAN within. */
+  vxlanPort: number
+}
+
 /** The first UDP port for WireGuard, unless told; each encrypted network of an engine has one of its own. */
 const firstPort = 14790
 
@@ -24,15 +33,14 @@ const firstPort = 14790
 const [firstAddress, addresses] = [(198 << 24) | (18 << 16), 1 << 17]
 
 /**
- * The ends of the tunnels of a network's members that answer, by the ids of their engines; undefined where what crosses is not
- * encrypted. Ends that are there stay as they are.
+ * The tunnels of a network; undefined where what crosses is not encrypted. Ends that are there stay as they are.
  * @throws RefusedError `cannot-encrypt` where a host cannot, `stretched-already` where the network is not as asked.
  */
 export async function planTunnels(
   { network, members }: Extent,
   { encryption, port: asked }: { encryption: Encryption; port?: number | undefined },
   { withoutTunnel }: Survey,
-): Promise<Map<string, TunnelEnd> | undefined> {
+): Promise<Tunnels | undefined> {
   const records = members.flatMap(({ membership }) => membership?.record ?? [])
   const known = records.flatMap(({ settings }) => settings.tunnel ?? [])
   if (records.length > 0) refuseOther(network, encryption, known.length > 0)
@@ -40,7 +48,7 @@ export async function planTunnels(
   if (!isWanted) return undefined
   if (withoutTunnel.length > 0) {
     if (records.length === 0 && encryption === 'where-possible') return undefined
-    const must = records.length > 0 ? 'is encrypted, which a further engine cannot' : 'cannot be encrypted'
+    const must = records.length > 0 ? 'is encrypted' : 'cannot be encrypted'
     const said = describeWithoutTunnel({ withoutTunnel })
     throw new RefusedError('cannot-encrypt', `What crosses in ${network} ${must}: ${said}.`, {
       suggestions: [
@@ -49,8 +57,9 @@ export async function planTunnels(
       ],
     })
   }
-  const used = await usedOn(members.map(({ engine }) => engine))
+  const used = await usedOn(members, network)
   const port = known[0]?.port ?? asked ?? freePort(used.ports)
+  refuseTaken(network, port, used.ports)
   const ends = new Map<string, TunnelEnd>()
   for (const member of members) {
     const address = addressOf(member, members) ?? freeAddress(used.addresses)
@@ -58,7 +67,8 @@ export async function planTunnels(
     const kept = member.membership && (await tunnelKeyOf(member.membership))
     ends.set(member.engine.info.ID, { address, port, ...keyPair(kept) })
   }
-  return ends
+  const vxlanPort = records[0]?.settings.port ?? vxlanPortBeside([port, ...used.tunnelPorts])
+  return { ends, port, vxlanPort }
 }
 
 /** What an end's own keeper has in its settings. */
@@ -80,23 +90,54 @@ function refuseOther(network: string, encryption: Encryption, isEncrypted: boole
   )
 }
 
-/** Addresses and ports that tunnels of engines have, on their own records and on those of the others there. */
-async function usedOn(engines: readonly Engine[]): Promise<{ addresses: Set<string>; ports: Set<number> }> {
-  const all = (await Promise.all(engines.map((engine) => membershipsOn(engine)))).flat()
+function refuseTaken(network: string, port: number, used: ReadonlyMap<number, string>): void {
+  const other = used.get(port)
+  if (other === undefined) return
+  throw new RefusedError(
+    'tunnel-port-taken',
+    `UDP port ${port} of ${network} is that of ${other} on one of its engines.`,
+    {
+      suggestions: [
+        `A new network can have another: wherry network stretch ${network} --port PORT`,
+        `One of the two that are there has to be parted and stretched again: wherry network unstretch ${other}`,
+      ],
+    },
+  )
+}
+
+/** Addresses that tunnels of engines have, and ports of their other stretched networks, by their own records and those of the others there. */
+async function usedOn(
+  members: readonly Member[],
+  network: string,
+): Promise<{ addresses: Set<string>; ports: Map<number, string>; tunnelPorts: number[] }> {
+  const all = (await Promise.all(members.map(({ engine }) => membershipsOn(engine)))).flat()
   const settings = all.map(({ record }) => record.settings)
+  const others = settings.filter((one) => one.network !== network)
   return {
     addresses: new Set(
       settings.flatMap(({ tunnel, peers }) =>
         [tunnel, ...peers.map((peer) => peer.tunnel)].flatMap((end) => end?.address ?? []),
       ),
     ),
-    ports: new Set(settings.flatMap(({ tunnel }) => tunnel?.port ?? [])),
+    tunnelPorts: settings.flatMap(({ tunnel }) => tunnel?.port ?? []),
+    ports: new Map(
+      others.flatMap((one) =>
+        [one.port, one.tunnel?.port ?? one.port].map((port) => [port, one.network] as const),
+      ),
+    ),
   }
 }
 
-function freePort(used: ReadonlySet<number>): number {
+function freePort(used: ReadonlyMap<number, string>): number {
   let port = firstPort
   while (used.has(port)) port++
+  return port
+}
+
+/** VXLANs share a port, but none with a WireGuard of the same host. */
+function vxlanPortBeside(tunnelPorts: readonly number[]): number {
+  let port = defaultPort
+  while (tunnelPorts.includes(port)) port--
   return port
 }
 

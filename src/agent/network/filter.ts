@@ -13,6 +13,14 @@ const tunnelBytes = { ip: 60, ip6: 80 }
 const outerBytes = { ip: 50, ip6: 70 }
 const innerBytes = 60
 
+/**
+ * What the tunnel's device says that it carries: a VXLAN device on it must not say more. What it really carries is said by its
+ * routes.
+ */
+export function tunnelDeviceMtu({ mtuBytes }: Pick<StretchSettings, 'mtuBytes'>): number {
+  return mtuBytes + outerBytes.ip
+}
+
 /** The largest packet that a tunnel to another member carries, where the way to that carries `hostMtuBytes`. */
 export function tunnelMtu({ peers }: Pick<StretchSettings, 'peers'>, hostMtuBytes: number): number {
   return hostMtuBytes - tunnelBytes[familyOf(peers[0]?.address)]

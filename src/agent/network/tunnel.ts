@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { run, tryRun } from './commands.ts'
-import { tunnelMtu, tunnelName } from './filter.ts'
+import { tunnelDeviceMtu, tunnelMtu, tunnelName } from './filter.ts'
 import { hostMtu } from './host-mtu.ts'
 import type { StretchSettings, TunnelSettings } from './settings.ts'
 
@@ -44,8 +44,7 @@ export async function ensureTunnel(settings: Encrypted, key: string): Promise<st
   const addresses = (shown?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`)
   if (!shown?.flags.includes('UP') || !addresses.includes(`${settings.tunnel.address}/32`)) {
     await run('ip', ['address', 'replace', `${settings.tunnel.address}/32`, 'dev', name])
-    const mtu = tunnelMtu(settings, await hostMtu(settings.peers[0]?.address ?? ''))
-    await run('ip', ['link', 'set', 'dev', name, 'mtu', `${mtu}`, 'up'])
+    await run('ip', ['link', 'set', 'dev', name, 'mtu', `${tunnelDeviceMtu(settings)}`, 'up'])
     changes.push(`set ${name} up`)
   }
   return [...changes, ...(await ensureRoutes(name, settings))]
@@ -58,6 +57,8 @@ export async function removeTunnel(settings: StretchSettings): Promise<void> {
   const { errors } = await tryRun('ip', ['link', 'delete', 'dev', name])
   const { ok: isThere } = await tryRun('ip', ['link', 'show', 'dev', name])
   if (isThere) throw new Error(`${name} could not be removed: ${errors.trim()}`)
+  for (const { tunnel } of settings.peers)
+    if (tunnel) await tryRun('ip', ['route', 'delete', ...nowhere(tunnel.address)])
 }
 
 /** Why this host cannot encrypt what crosses, in its kernel's words; undefined where it can. Makes a device for the moment. */
@@ -71,15 +72,25 @@ export async function whyNoTunnel(): Promise<string | undefined> {
   return shown.ok ? undefined : shown.errors.trim()
 }
 
+/** A way that leads nowhere, behind the one through the tunnel: without it packets would take the host's other ways when the tunnel is gone. */
+const nowhere = (address: string) => ['blackhole', `${address}/32`, 'metric', '4000000000']
+
 async function ensureRoutes(name: string, { peers, tunnel }: Encrypted): Promise<string[]> {
   const shown = await run('ip', ['-json', 'route', 'show', 'dev', name])
   const there = (JSON.parse(shown || '[]') as { dst: string }[]).map(({ dst }) => dst)
-  const wanted = peers.map((peer) => peer.tunnel?.address ?? '')
+  const wanted = peers.flatMap((peer) => peer.tunnel?.address ?? [])
   const missing = wanted.filter((address) => !there.includes(address))
   const odd = there.filter((address) => !wanted.includes(address))
-  for (const address of missing)
-    await run('ip', ['route', 'replace', `${address}/32`, 'dev', name, 'src', tunnel.address])
-  for (const address of odd) await run('ip', ['route', 'delete', address, 'dev', name])
+  const mtu = missing.length > 0 ? tunnelMtu({ peers }, await hostMtu(peers[0]?.address ?? '')) : 0
+  for (const address of missing) {
+    await run('ip', ['route', 'replace', ...nowhere(address)])
+    const way = ['dev', name, 'src', tunnel.address, 'mtu', `${mtu}`]
+    await run('ip', ['route', 'replace', `${address}/32`, ...way])
+  }
+  for (const address of odd) {
+    await run('ip', ['route', 'delete', address, 'dev', name])
+    await tryRun('ip', ['route', 'delete', ...nowhere(address)])
+  }
   return [
     ...missing.map((address) => `added the way to ${address}`),
     ...odd.map((address) => `removed the way to ${address}`),

@@ -77,17 +77,19 @@ async function findLink(device: string): Promise<LinkDocument | undefined> {
   return ok ? (JSON.parse(output) as LinkDocument[])[0] : undefined
 }
 
-async function ensurePeers(device: string, { peers }: StretchSettings): Promise<string[]> {
+async function ensurePeers(device: string, settings: StretchSettings): Promise<string[]> {
+  const { peers, tunnel } = settings
+  const via = tunnel ? ['via', tunnelName(settings)] : []
   const entries = JSON.parse(await run('bridge', ['-json', 'fdb', 'show', 'dev', device])) as FdbEntry[]
   const there = entries.filter(({ mac, dst }) => mac === everywhere && dst).map(({ dst }) => dst as string)
   const wanted = peers.map(destinationOf)
   const changes: string[] = []
   for (const address of wanted.filter((one) => !there.includes(one))) {
-    await run('bridge', ['fdb', 'append', everywhere, 'dev', device, 'dst', address])
+    await run('bridge', ['fdb', 'append', everywhere, 'dev', device, 'dst', address, ...via])
     changes.push(`added ${address}`)
   }
   for (const address of there.filter((one) => !wanted.includes(one))) {
-    await run('bridge', ['fdb', 'delete', everywhere, 'dev', device, 'dst', address])
+    await run('bridge', ['fdb', 'delete', everywhere, 'dev', device, 'dst', address, ...via])
     changes.push(`removed ${address}`)
   }
   return changes

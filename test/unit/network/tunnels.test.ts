@@ -25,7 +25,7 @@ async function extentOf(...engines: FakeEngine[]): Promise<Extent> {
 /** Two engines with keepers of an encrypted network. */
 async function encryptedPair(): Promise<{ a: FakeEngine; b: FakeEngine; records: StretchRecord[] }> {
   const [a, b] = [new FakeEngine('a'), new FakeEngine('b')]
-  const ends = await planTunnels(await extentOf(a, b), { encryption: 'always' }, able)
+  const { ends } = (await planTunnels(await extentOf(a, b), { encryption: 'always' }, able)) ?? {}
   const records: StretchRecord[] = []
   for (const [own, other] of [
     [a, b],
@@ -43,12 +43,12 @@ async function encryptedPair(): Promise<{ a: FakeEngine; b: FakeEngine; records:
 }
 
 t.test('both ends of a tunnel agree on a secret by the keys that they are told', async (t) => {
-  const ends = await planTunnels(
-    await extentOf(new FakeEngine('a'), new FakeEngine('b')),
-    { encryption: 'always' },
-    able,
-  )
-  const [one, other] = [...(ends?.values() ?? [])]
+  const extent = await extentOf(new FakeEngine('a'), new FakeEngine('b'))
+  const tunnels = await planTunnels(extent, { encryption: 'always' }, able)
+  t.match(tunnels, { port: 14790, vxlanPort: 14789 })
+  const odd = await planTunnels(extent, { encryption: 'always', port: 14789 }, able)
+  t.match(odd, { port: 14789, vxlanPort: 14788 }, 'VXLAN and WireGuard share no port')
+  const [one, other] = [...(tunnels?.ends.values() ?? [])]
   if (!one || !other) throw new Error('two ends are missing')
   t.not(one.address, other.address)
   t.equal(one.port, 14790)
@@ -83,7 +83,7 @@ t.test('what is stretched stays as it is, with its keys, addresses and port', as
   const again = await planTunnels(await extentOf(a, b), { encryption: 'where-possible', port: 5 }, able)
   for (const [index, engine] of [a, b].entries()) {
     const [membership] = await membershipsOn(engine.engine)
-    const end = again?.get(`id-${engine.name}`)
+    const end = again?.ends.get(`id-${engine.name}`)
     t.strictSame(tunnelSettings(end).tunnel, records[index]?.settings.tunnel)
     t.equal(end?.privateKey, membership && (await tunnelKeyOf(membership)))
     t.equal(records[1 - index]?.settings.peers[0]?.tunnel?.publicKey, end?.publicKey)
@@ -108,19 +108,27 @@ t.test('a further member gets an address that nobody has, and a lost keeper its 
     { encryption: 'where-possible' },
     able,
   )
-  t.equal(new Set([...(wider?.values() ?? [])].map(({ address }) => address)).size, 3)
+  t.equal(new Set([...(wider?.ends.values() ?? [])].map(({ address }) => address)).size, 3)
   b.made.splice(0)
   const mended = await planTunnels(await extentOf(a, b), { encryption: 'where-possible' }, able)
-  t.equal(mended?.get('id-b')?.address, records[1]?.settings.tunnel?.address)
-  t.not(mended?.get('id-b')?.publicKey, records[0]?.settings.peers[0]?.tunnel?.publicKey, 'its key is gone')
+  t.equal(mended?.ends.get('id-b')?.address, records[1]?.settings.tunnel?.address)
+  t.not(
+    mended?.ends.get('id-b')?.publicKey,
+    records[0]?.settings.peers[0]?.tunnel?.publicKey,
+    'its key is gone',
+  )
 })
 
 t.test('another encrypted network of an engine has a port of its own', async (t) => {
   const { a } = await encryptedPair()
   const extent = { ...(await extentOf(a, new FakeEngine('c'))), network: 'other' }
   const members = extent.members.map((member) => ({ ...member, membership: undefined }))
-  const ends = await planTunnels({ ...extent, members }, { encryption: 'always' }, able)
-  t.equal(ends?.get('id-a')?.port, 14791)
+  const planned = { ...extent, members }
+  t.equal((await planTunnels(planned, { encryption: 'always' }, able))?.port, 14791)
+  await t.rejects(planTunnels(planned, { encryption: 'always', port: 14790 }, able), {
+    code: 'tunnel-port-taken',
+    message: /UDP port 14790 of other is that of net/,
+  })
 })
 
 t.test('a keeper that is replaced or put back keeps its key, which is in no label', async (t) => {

@@ -26,7 +26,7 @@ const programs = {
     *"link show dev wherryt"*) test -n "$KEEPS_DEVICE";;
     *"-details link show"*) test -z "$KEEPS_DEVICE" || echo '[{"mtu":1500,"flags":[]}]'; test -n "$KEEPS_DEVICE";;
   esac`,
-  wg: `${begin}case "$*" in *syncconf*) cat >> ${log}.wg;; *dump*) cat ${log}.dump;; esac`,
+  wg: `${begin}case "$*" in *syncconf*) cat "$3" >> ${log}.wg;; *dump*) cat ${log}.dump;; esac`,
   bridge: `${begin}case "$*" in *show*) echo '[]';; esac`,
   nft: `${begin}case "$1" in -f) cat > /dev/null; exit \${NFT_FAILS:-0};; list) exit 1;; esac`,
 }
@@ -87,15 +87,21 @@ t.test('with a tunnel the filters come first, and the device lies on the tunnel'
     'ip address replace',
     'ip link set',
     'ip route replace',
+    'ip route replace',
     'ip link add',
     'bridge fdb append',
     'ip link set',
   ])
   const text = await readFile(log, 'utf8')
   t.match(text, /ip link add dev wherryt9000000 type wireguard\n/)
-  t.match(text, /ip link set dev wherryt9000000 mtu 1440 up\n/)
+  t.match(text, /ip link set dev wherryt9000000 mtu 1550 up\n/, 'a VXLAN of 1500 fits on it')
+  t.match(text, /ip route replace blackhole 198\.18\.0\.2\/32 metric 4000000000\n/)
+  t.match(text, /ip route replace 198\.18\.0\.2\/32 dev wherryt9000000 src 198\.18\.0\.1 mtu 1440\n/)
   t.match(text, / remote 198\.18\.0\.2 local 198\.18\.0\.1 dev wherryt9000000 /)
-  t.match(text, /bridge fdb append 00:00:00:00:00:00 dev wherry9000000 dst 198\.18\.0\.2\n/)
+  t.match(
+    text,
+    /bridge fdb append 00:00:00:00:00:00 dev wherry9000000 dst 198\.18\.0\.2 via wherryt9000000\n/,
+  )
   t.notMatch(text, key, 'the key is in no command that others on the host could see')
   t.equal(
     await readFile(`${log}.wg`, 'utf8'),
@@ -132,6 +138,8 @@ t.test('a tunnel that is as it should be is left alone, and one that is not is m
   ])
   t.strictSame(await withTunnel({ routes: '[{"dst":"198.18.0.9"}]' }), [
     'ip route replace',
+    'ip route replace',
+    'ip route delete',
     'ip route delete',
   ])
   t.strictSame(await withTunnel({ tunnel: there.tunnel.replace('"UP"', '') }), ['ip address replace'])
@@ -141,6 +149,7 @@ t.test('a tunnel goes with its link', async (t) => {
   t.strictSame(await changes(() => removeLink(encrypted)), [
     'ip link delete',
     'ip link delete',
+    'ip route delete',
     'nft delete table',
     'nft delete table',
   ])

@@ -42,11 +42,12 @@ export function leftUnfinished(
 export function leftStandingStill(
   engine: string,
   names: readonly string[],
-  how: StandstillKind,
+  how: StandstillKind | 'memory',
   after: Commands,
 ): WherryError | undefined {
-  // A helper on the engine lets frozen ones go on.
-  const starts = how === 'stop' ? [`${dockerFor(engine)} start ${names.join(' ')}`] : []
+  // A helper on the engine lets frozen ones go on, but not those that the engine has paused.
+  const verb = { stop: 'start', memory: 'unpause', pause: undefined, hooks: undefined }[how]
+  const starts = verb ? [`${dockerFor(engine)} ${verb} ${names.join(' ')}`] : []
   const commands = [...after].map(([name, command]) => asTyped(engine, name, command))
   const needed = [...starts, ...commands]
   if (needed.length === 0) return undefined

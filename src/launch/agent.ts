@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
 import { isRuntimeBreakOff } from '../engine/failures.ts'
-import { roleLabel } from '../model/plan.ts'
 
 /** One directory that an agent gets to see, at `/trees/<index>`. */
 export type AgentMount =
@@ -46,6 +45,8 @@ const capabilities = [
 /** An agent that has not ended by itself by then does something that cannot be interrupted. */
 const endMilliseconds = 10_000
 
+/** Agents that are started as soon as they are created, unlike others of wherry's containers. */
+const attachedLabel = 'wherry.attached'
 /** One that was created so long ago and has not been started will not be. */
 const abandonedSeconds = 600
 
@@ -101,10 +102,12 @@ async function startOnce(engine: Engine, settings: AgentSettings): Promise<Runni
  * engine's own clock, of which the new agent tells.
  */
 async function removeAbandoned(engine: Engine, newest: string): Promise<void> {
-  const agents = await engine.containers.list({ labels: [`${roleLabel}=agent`] })
+  const agents = await engine.containers.list({ labels: [attachedLabel] }).catch(() => [])
   const now = agents.find(({ Id }) => Id === newest)?.Created ?? 0
   for (const { Id, State, Created } of agents) {
-    if (State === 'created' && Created < now - abandonedSeconds) await engine.containers.remove(Id)
+    if (State !== 'created' || Created >= now - abandonedSeconds) continue
+    // One that cannot be removed is in nobody's way.
+    await engine.containers.remove(Id).catch(() => undefined)
   }
 }
 
@@ -118,7 +121,7 @@ function agentRequest({
 }: AgentSettings): Record<string, unknown> {
   return {
     Image: image,
-    Labels: labels,
+    Labels: { ...labels, [attachedLabel]: 'true' },
     User: '0:0',
     // A daemon that starts stops what it finds running, before it starts anything else: this must not take 10 s.
     StopSignal: 'SIGKILL',

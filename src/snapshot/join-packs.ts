@@ -3,17 +3,19 @@ import { ChunkStore } from './chunk-store.ts'
 import type { Contents } from './contents.ts'
 import { copyNeeded } from './copy-needed.ts'
 import type { Needed } from './layers.ts'
-import type { PackList } from './pack-format.ts'
 import { PackWriter } from './pack-writer.ts'
 import type { PublishRequest } from './publish.ts'
 
 /** A snapshot of more packs than this has its smallest ones joined: registries take about 500 layers, and there are indexes and a key. */
 export const mostPacks = 400
 
+/** Into so many new packs at most. */
+const joinedInto = 50
+
 /**
  * Copies what a snapshot needs of its smallest packs into few new ones, half of all packs at once, so that it is long until the next
  * time. What is there stays as it is, for other snapshots.
- * @returns what the repository holds then, as the snapshot is to see it.
+ * @returns what the repository holds then, as far as the snapshot needs it.
  */
 export async function joinPacks(request: PublishRequest, { packs, chunks }: Needed): Promise<Contents> {
   const { contents, directory, report, repository, seal } = request
@@ -25,7 +27,8 @@ export async function joinPacks(request: PublishRequest, { packs, chunks }: Need
   const going = bySize.slice(0, Math.ceil(own.length / 2)).map(({ pack }) => pack)
   const copied = new DigestSet()
   for (const { pack } of bySize.slice(going.length)) for (const { digest } of pack.chunks) copied.add(digest)
-  const writer = new PackWriter(repository, directory, seal)
+  const bytes = going.reduce((sum, { size }) => sum + size, 0)
+  const writer = new PackWriter(repository, directory, seal, Math.ceil(bytes / joinedInto))
   const gone = new Set<string>()
   try {
     const copy = { ...request, needed: chunks, copied, writer }
@@ -34,17 +37,11 @@ export async function joinPacks(request: PublishRequest, { packs, chunks }: Need
   } finally {
     await writer.discard()
   }
-  return without(contents, gone, writer.packs, new ChunkStore(repository, seal))
-}
-
-function without(
-  { packs, snapshots }: Contents,
-  gone: ReadonlySet<string>,
-  written: readonly PackList[],
-  chunks: ChunkStore,
-): Contents {
-  const after = new Map([...packs].filter(([digest]) => !gone.has(digest)))
-  for (const pack of written) after.set(pack.digest, { pack })
-  chunks.addPacks([...after.values()].map(({ pack }) => pack))
-  return { snapshots, chunks, packs: after }
+  // Nothing else: a chunk that other packs have, too, would be found there.
+  const stay = own.filter(({ pack }) => !gone.has(pack.digest))
+  const after: Contents['packs'] = new Map(stay.map((one) => [one.pack.digest, one]))
+  for (const pack of writer.packs) after.set(pack.digest, { pack })
+  const store = new ChunkStore(repository, seal)
+  store.addPacks([...after.values()].map(({ pack }) => pack))
+  return { snapshots: contents.snapshots, chunks: store, packs: after }
 }

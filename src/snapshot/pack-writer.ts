@@ -14,8 +14,8 @@ const packsOfOneSize = 64
 const firstPackBytes = 32 << 20
 
 /** How large a pack becomes that comes after so many others: 2 GiB in the first 64, and 1 TiB before there are 640. */
-function packBytesAfter(packs: number): number {
-  return firstPackBytes * 2 ** Math.floor(packs / packsOfOneSize)
+function packBytesAfter(packs: number, firstBytes: number): number {
+  return firstBytes * 2 ** Math.floor(packs / packsOfOneSize)
 }
 
 /** Writes chunks into packs and gives complete packs to the repository. */
@@ -33,8 +33,11 @@ export class PackWriter {
   /** Packs that are in the repository now, with what is in them. */
   readonly packs: PackList[] = []
 
-  /** `directory` is where packs are made. */
-  constructor(repository: Repository, directory: string, seal: Seal) {
+  readonly #firstBytes: number
+
+  /** `directory` is where packs are made. `firstBytes`: how large the first of them become, where that is more than usual. */
+  constructor(repository: Repository, directory: string, seal: Seal, firstBytes = 0) {
+    this.#firstBytes = Math.max(firstPackBytes, firstBytes)
     this.#repository = repository
     this.#directory = directory
     this.#seal = seal
@@ -51,7 +54,7 @@ export class PackWriter {
     if (!this.#file) await this.#begin()
     this.#chunks.push({ ...chunk, digest: Buffer.from(chunk.digest) })
     await this.#write(sealed)
-    if (this.#size + this.#length >= packBytesAfter(this.packs.length)) await this.#finish()
+    if (this.#size + this.#length >= packBytesAfter(this.packs.length, this.#firstBytes)) await this.#finish()
   }
 
   /** Gives the last pack to the repository. */

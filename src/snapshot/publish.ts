@@ -1,6 +1,7 @@
 import type { ChunkRef } from '../agent/protocol.ts'
 import type { Engine } from '../engine/engine.ts'
 import { goArchitecture } from '../migrate/facts.ts'
+import { messageOf } from '../model/errors.ts'
 import {
   formatVersion,
   type SnapshotConfig,
@@ -65,15 +66,23 @@ export async function publish(request: PublishRequest): Promise<ListedSnapshot> 
   return repository.publish(manifest, { id, createdAt, ...(title === undefined ? {} : { title }) })
 }
 
-/** The layers of a snapshot that would have too many. */
+/** The layers of a snapshot that would have too many. Where packs cannot be joined it has them: only registries mind. */
 async function joinedLayers(
   request: PublishRequest,
   needed: Needed,
   refs: readonly ChunkRef[],
 ): Promise<Descriptor[]> {
-  const contents = await joinPacks(request, needed)
-  const { packs } = await neededOf(contents.chunks, request.directory, request.trees, refs)
-  return layersFor(contents, request.seal, packs)
+  const { contents, directory, report, seal, signal, trees } = request
+  try {
+    const joined = await joinPacks(request, needed)
+    const { packs } = await neededOf(joined.chunks, directory, trees, refs)
+    return await layersFor(joined, seal, packs)
+  } catch (error) {
+    signal.throwIfAborted()
+    const message = `The snapshot has ${needed.packs.size} packs, more than most registries take, and they could not be joined: ${messageOf(error)}`
+    report({ type: 'warning', code: 'packs-not-joined', message })
+    return layersFor(contents, seal, needed.packs)
+  }
 }
 
 /** What a snapshot says of the engine that it is taken on. */

@@ -1,26 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { joinAgent, type OwnLink } from '../agent/own-link.ts'
+import type { OwnLink } from '../agent/own-link.ts'
 import type { ReadTree, Result } from '../agent/protocol.ts'
-import { type AgentMount, type RunningAgent, startAgent, treePath } from '../launch/agent.ts'
-import { ensureAgentImage } from '../launch/image.ts'
-import { addressesOf } from '../migrate/steps/agents.ts'
+import { type RunningAgent, treePath } from '../launch/agent.ts'
 import type { Manifest } from '../model/manifest.ts'
-import { roleLabel } from '../model/plan.ts'
 import { newestTrees } from './base.ts'
 import type { Contents } from './contents.ts'
 import type { CreateRequest, CreateResult } from './create.ts'
 import type { Group, SourceTree } from './group.ts'
 import { betweenHooks } from './hooks.ts'
-import { memoryTrees, SavedMemory } from './memory.ts'
+import { SavedMemory, treesOf } from './memory.ts'
+import { anotherRound } from './rounds.ts'
 import { isLeftStill, type StoodStill, whileStill } from './standstill.ts'
 import { sendTree, TreeFile } from './tree-files.ts'
 
-/** Another round is not worth it when the last read so little, or was so quick. */
-const smallBytes = 32 << 20
-const quickSeconds = 0.5
-const maxRounds = 5
-/** A round that read more than this share of the one before says that somebody writes as fast as we read. */
-const noProgress = 0.7
 const knownPieceBytes = 1 << 20
 
 export interface ReadingRequest extends CreateRequest {
@@ -49,7 +41,7 @@ export class Reading {
     this.#agent = agent
     this.link = link
     this.group = request.group
-    this.#memory = new SavedMemory(request.engine, request.id)
+    this.#memory = new SavedMemory(request.engine, request.group, request.id)
     const order = { reason: 'interrupted', forGood: true }
     // An agent that has ended already needs no order.
     this.#callOff = () => void agent.client.request('abort', order).catch(() => undefined)
@@ -69,14 +61,16 @@ export class Reading {
   }
 
   async #readEverything(): Promise<StoodStill<ReadTree[]>> {
-    const { group, memory } = this.#request
+    const { group, memory, report } = this.#request
     if (!memory) return this.#readRounds()
+    await this.#memory.look()
     try {
       const stood = await this.#readRounds()
+      group.warnings.push(...this.#memory.ended)
       // It lies on the engine's disk: they need not stand still for its reading.
       return { ...stood, result: [...stood.result, ...(await this.#readMemory())] }
     } finally {
-      await this.#memory.remove(group.manifests)
+      await this.#memory.remove(report)
     }
   }
 
@@ -122,8 +116,14 @@ export class Reading {
 
   /** What changed last, and beside it the memory. Neither is left to itself when the other fails. */
   async #roundWithMemory(running: Manifest[]): Promise<ReadTree[]> {
-    const saving = this.#memory.save(running)
-    const [round, saved] = await Promise.allSettled([this.#round(true), saving])
+    const failed = new AbortController()
+    const limit = AbortSignal.timeout(this.#request.maxPauseSeconds * 1000)
+    const signal = AbortSignal.any([this.#request.signal, failed.signal, limit])
+    const reading = this.#round(true).catch((error) => {
+      failed.abort()
+      throw error
+    })
+    const [round, saved] = await Promise.allSettled([reading, this.#memory.save(running, signal)])
     if (round.status === 'rejected') throw round.reason
     if (saved.status === 'rejected') throw saved.reason
     return round.value
@@ -208,45 +208,4 @@ export class Reading {
       stop()
     }
   }
-}
-
-function treesOf({ engine, group, memory }: ReadingRequest): SourceTree[] {
-  return memory ? [...group.trees, ...memoryTrees(engine, group.manifests)] : group.trees
-}
-
-/** Starts an agent that sees the group's directories, read-only, and joins this process to it. */
-export async function openReading(request: ReadingRequest): Promise<Reading> {
-  const { engine, id, path, report } = request
-  report({ type: 'phase', phase: 'agents', message: 'starting an agent' })
-  const { reference: image } = await ensureAgentImage(engine, [], report)
-  const agent = await startAgent(engine, {
-    image,
-    name: `wherry-snapshot-${id}`,
-    labels: { [roleLabel]: 'agent' },
-    hostProcesses: true,
-    mounts: [
-      ...treesOf(request).map(
-        ({ kind, source }): AgentMount =>
-          kind === 'volume' || kind === 'anonymous'
-            ? { kind: 'volume', volume: source, readOnly: true }
-            : { kind: 'host', path: source, readOnly: true },
-      ),
-      { kind: 'host', path: '/sys/fs/cgroup', readOnly: false },
-    ],
-  })
-  try {
-    const addresses = await addressesOf(engine, agent)
-    return new Reading(request, agent, await joinAgent(agent.client, { addresses, path, report }))
-  } catch (error) {
-    await agent.remove()
-    throw error
-  }
-}
-
-/** Whether reading once more while the containers run is worth it. */
-function anotherRound(rounds: readonly { bytes: number; seconds: number }[]): boolean {
-  const [before, last] = rounds.slice(-2).length === 2 ? rounds.slice(-2) : [undefined, rounds.at(-1)]
-  if (!last) return true
-  if (rounds.length >= maxRounds || last.bytes < smallBytes || last.seconds < quickSeconds) return false
-  return !before || last.bytes < before.bytes * noProgress
 }

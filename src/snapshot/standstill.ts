@@ -64,7 +64,10 @@ async function withinLimit<T>(request: StandstillRequest, action: () => Promise<
     request.agent.request('abort', { reason: 'it took too long' }).catch(() => undefined)
   }, request.limitSeconds * 1000)
   try {
-    return await action()
+    const result = await action()
+    // Not everything can be broken off.
+    if (isOver) throw tooLong(request)
+    return result
   } catch (error) {
     throw isOver ? tooLong(request) : error
   } finally {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { image } from './harness/configurations.ts'
 import { clear, docker, type EngineName, inEngine, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
+import { started, untilPhase } from './harness/snapshot-run.ts'
 import { create, createWords, newRepository, restore, restoreWords, times } from './harness/snapshots.ts'
 import { wherry } from './harness/wherry.ts'
 
@@ -145,6 +146,42 @@ t.test('memory that does not come back: nothing is left', async (t) => {
   t.match(ended, { exitCode: 4, json: { error: { code: 'memory-not-restored' } } })
   t.match(ended.json?.error.suggestions[0], /^Leave --memory out/)
   t.strictSame(await objectsOn(lab.beta), before)
+})
+
+t.test('one that somebody has paused has no memory in the snapshot, which is said', async (t) => {
+  t.teardown(() => clear(lab))
+  const repo = await newRepository(t)
+  for (const name of ['t-one', 't-two']) await runCounter(name)
+  await docker('alpha', 'pause', 't-two')
+  const made = await create(repo, ['t-one', 't-two'], '--memory')
+  t.match(made.warnings, [{ code: 'no-memory', message: /^t-two does not run, or is paused/ }])
+  t.equal(made.containers[1].memoryBytes, undefined)
+  t.ok((await lab.alpha.containers.inspect('t-two'))?.State.Paused, 'it stays so')
+  const alone = await wherry([...createWords(repo, ['t-two'], '--memory'), '--json'])
+  t.match(alone, { exitCode: 3, json: { error: { code: 'memory-not-possible' } } })
+})
+
+t.test('Ctrl-C, while the memory is written out: the container goes on, and nothing is left', async (t) => {
+  t.teardown(() => clear(lab))
+  const repo = await newRepository(t)
+  await runCounter('t-one')
+  const run = started(createWords(repo, ['t-one'], '--memory'))
+  await untilPhase(run, 'final-round')
+  run.kill('SIGINT')
+  t.match(await run.ended, { exitCode: 130 })
+  await goesOn(t, 'alpha', 't-one', 0)
+  t.match((await lab.alpha.containers.inspect('t-one'))?.State, { Running: true, Paused: false })
+  t.equal(await docker('alpha', 'checkpoint', 'ls', 't-one'), 'CHECKPOINT NAME')
+})
+
+t.test('what a killed command has left goes with the next', async (t) => {
+  t.teardown(() => clear(lab))
+  const repo = await newRepository(t)
+  await runCounter('t-one')
+  for (const name of ['wherry-0123456789ab', 'mine'])
+    await docker('alpha', 'checkpoint', 'create', '--leave-running', 't-one', name)
+  await create(repo, ['t-one'], '--memory')
+  t.match(await docker('alpha', 'checkpoint', 'ls', 't-one'), /^CHECKPOINT NAME\nmine$/)
 })
 
 t.test('refused before anything changes', async (t) => {

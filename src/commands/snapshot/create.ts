@@ -146,7 +146,9 @@ export default class SnapshotCreate extends BaseCommand {
         ),
       {
         left: () =>
-          isStill ? leftStandingStill(engine.name, running, flags.standstill, hooks.after) : undefined,
+          isStill
+            ? leftStandingStill(engine.name, running, flags.memory ? 'memory' : flags.standstill, hooks.after)
+            : undefined,
         whatFollows: () => 'stopping; what is stored already stays for the next snapshot.',
       },
     )

@@ -70,6 +70,10 @@ t.test('a second signal tells what stands still', async (t) => {
     undefined,
     'frozen ones go on by themselves',
   )
+  t.match(leftStandingStill('alpha', ['db'], 'memory', new Map()), {
+    exitCode: 5,
+    suggestions: [/docker --context alpha unpause db$/],
+  })
   t.match(leftStandingStill('alpha', ['db', 'web'], 'stop', after), {
     exitCode: 5,
     suggestions: [/docker --context alpha start db web$/, /docker --context alpha exec db sh -c 'unlock'$/],

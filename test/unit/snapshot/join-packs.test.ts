@@ -56,6 +56,19 @@ t.test('a pack that is damaged is not joined: a copy would hide that', async (t)
   t.ok((await verifyAll(small.path)).damages.length > 0, 'and verify finds it')
 })
 
+t.test('packs of all sizes, in a long series', async (t) => {
+  const small = new SmallRepository()
+  t.teardown(() => small.remove())
+  const counts: number[] = []
+  for (let turn = 0; turn < 40; turn++) {
+    small.write('data', { [`file-${turn}`]: turn % 3 === 0 ? 300_000 + turn : 3000 + turn })
+    const listed = await small.take({ db: ['data'] }, { mostPacks: 10 })
+    counts.push((await packsOf(small.path, listed)).length)
+  }
+  t.ok(Math.max(...counts) <= 10, `${counts}`)
+  t.strictSame((await verifyAll(small.path)).damages, [])
+})
+
 t.test('there is room for indexes and a key below what registries take', async (t) => {
   t.ok(mostPacks + 24 + 1 + 1 < 500)
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { AgentClient } from '../../../src/agent/client.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
@@ -109,4 +110,8 @@ t.test('what takes too long is broken off, also where they were stopped', async 
   })
   t.strictSame(asked, ['abort'])
   t.equal(stopped.size, 0)
+
+  const deaf = async () => sleep(100)
+  const late = whileStill({ ...request, agent, limitSeconds: 0.05 }, deaf)
+  await t.rejects(late, { code: 'pause-too-long' }, 'also where it cannot be')
 })

@@ -102,6 +102,7 @@ async function startOnce(engine: Engine, settings: AgentSettings): Promise<Runni
  * engine's own clock, of which the new agent tells.
  */
 async function removeAbandoned(engine: Engine, newest: string): Promise<void> {
+  // Tidying must not keep an agent from being started: what is wrong with the engine is told by what follows.
   const agents = await engine.containers.list({ labels: [attachedLabel] }).catch(() => [])
   const now = agents.find(({ Id }) => Id === newest)?.Created ?? 0
   for (const { Id, State, Created } of agents) {

@@ -2,12 +2,11 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { image } from './harness/configurations.ts'
 import { runCounter } from './harness/counter.ts'
 import { clear, docker, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { goesOn, helpersLeft, started, untilPhase } from './harness/snapshot-run.ts'
-import { create, createWords, newRepository, restore, times } from './harness/snapshots.ts'
+import { create, createWords, newRepository, restoredGeneration, times } from './harness/snapshots.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -38,18 +37,8 @@ t.test('snapshot create that is killed at any moment leaves nothing in the way',
   t.comment(`${killed} were killed before they had ended`)
   t.ok(killed > 0)
   t.strictSame(await helpersLeft(lab.alpha), [])
-  for (const { id, generation } of taken) t.equal(await restoredGeneration(repo, id), generation)
+  for (const { id, generation } of taken) t.equal(await restoredGeneration(repo, id, 't-killed'), generation)
 })
-
-/** What a snapshot's volume holds when it is restored, whole as the restore has made sure. */
-async function restoredGeneration(repo: string, id: string): Promise<string> {
-  await restore(repo, id, '--name', 't-again', '--identity', 'new', '--no-start')
-  const words = ['run', '--rm', '-v', 't-again-t-killed:/v:ro', image, 'cat', '/v/generation']
-  const generation = await docker('beta', ...words)
-  await docker('beta', 'rm', '-f', '-v', 't-again')
-  await docker('beta', 'volume', 'rm', 't-again-t-killed')
-  return generation
-}
 
 t.test('snapshot create that is killed while the container is frozen', async (t) => {
   t.teardown(() => clear(lab))

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { image } from './harness/configurations.ts'
 import { runCounter } from './harness/counter.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
 import { TestRegistry } from './harness/registry.ts'
 import { goesOn, helpersLeft, started } from './harness/snapshot-run.ts'
-import { create, createWords, restore, restoreWords, times } from './harness/snapshots.ts'
+import { create, createWords, restoredGeneration, restoreWords, times } from './harness/snapshots.ts'
 import { succeed } from './harness/wherry.ts'
 
 const lab = await openLab()
@@ -83,7 +82,7 @@ t.test('create, prune, push and restore, killed at random moments', async (t) =>
 t.test('every snapshot restores, and is whole in the registry', async (t) => {
   await succeed('snapshot', 'verify', '--repo', repo, '--read-data')
   for (const { id, generation } of taken) {
-    t.equal(await restoredGeneration(repo, id), generation, id)
+    t.equal(await restoredGeneration(repo, id, name), generation, id)
     await succeed('snapshot', 'push', id, place, '--repo', repo)
   }
   const copy = join(base, 'copy')
@@ -149,14 +148,4 @@ function forgetAllBut(there: readonly string[]): void {
       taken.findIndex((one) => one.id === id),
       1,
     )
-}
-
-/** What a snapshot's volume holds when it is restored. */
-async function restoredGeneration(from: string, id: string): Promise<string> {
-  await restore(from, id, '--name', 't-again', '--identity', 'new', '--no-start')
-  const words = ['run', '--rm', '-v', 't-again-t-killed:/v:ro', image, 'cat', '/v/generation']
-  const generation = await docker('beta', ...words)
-  await docker('beta', 'rm', '-f', '-v', 't-again')
-  await docker('beta', 'volume', 'rm', 't-again-t-killed')
-  return generation
 }

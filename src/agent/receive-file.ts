@@ -6,6 +6,7 @@ import { AgentError } from './errors.ts'
 import { check, flags, lastErrno, SystemCallError, system } from './system.ts'
 
 const page = 4096
+const writeBackBytes = 8 << 20
 const zeroPage = Buffer.alloc(page)
 
 /** What the source says about one file. */
@@ -28,6 +29,8 @@ export class FileReceiver {
   #next = 0
   /** How far a new file reaches by what was written to it. */
   #written = 0
+  /** Up to here the kernel has been told to begin to write what was written back to the disk. */
+  #begunEnd = 0
 
   constructor(catalog: CatalogWriter, old: CatalogReader | undefined, checksBlocks: boolean) {
     this.#catalog = catalog
@@ -47,6 +50,7 @@ export class FileReceiver {
     this.#size = file.head.size
     this.#next = 0
     this.#written = 0
+    this.#begunEnd = 0
   }
 
   /** Blocks with data. */
@@ -130,6 +134,14 @@ export class FileReceiver {
   #write(descriptor: number, data: Buffer, start: number): void {
     writeAll(descriptor, data, start)
     this.#written = start + data.length
+    if (this.#written - this.#begunEnd >= writeBackBytes) this.#beginWriteBack(descriptor)
+  }
+
+  /** So that the disk works while more comes, and the flush at the end is short. Where it cannot be done the flush does it all. */
+  #beginWriteBack(descriptor: number): void {
+    const begun = this.#begunEnd
+    this.#begunEnd = this.#written
+    system.syncFileRange(descriptor, begun, this.#written - begun, flags.syncFileRangeWrite)
   }
 
   /** In a sparse file a block may be part hole: pages of zeros are left out, so that the copy takes no more room. */

@@ -14,12 +14,19 @@ export interface SendCatalogOptions {
   /** False when a change since might have left no trace in a file's times, so that every file has to be read again. */
   isTrusted: boolean
   writer: CatalogWriter
-  /** An entry that changed from here on (milliseconds since 1970) may change again unseen: it is marked as racy. */
-  racyFromMs: number
+  /**
+   * When the scan began, in milliseconds since 1970; -Infinity where nothing has been written back before. An entry that changed since,
+   * or right before, may change again unseen: it is marked as racy.
+   */
+  startedAtMs: number
 }
 
-/** How much older than the scan a change must be to be told from a later one: clocks tick, and some file systems keep seconds. */
-export const clockMarginMs = 1000
+/**
+ * How much older than the scan a change must be to be told from a later one, in seconds: kernel clocks tick every 10 ms at the
+ * slowest, and a file system that keeps whole seconds has no nanoseconds to show.
+ */
+const tickMargin = 0.1
+const wholeSecondsMargin = 1
 
 /** The catalog of the round before and the new one, side by side, on the source. */
 export class SendCatalog {
@@ -30,12 +37,12 @@ export class SendCatalog {
 
   readonly #builder = new HeadBuilder()
   readonly #isTrusted: boolean
-  readonly #racyFrom: number
+  readonly #startedAt: number
   #hasLeftOut = false
 
-  constructor({ old, isTrusted, writer, racyFromMs }: SendCatalogOptions) {
+  constructor({ old, isTrusted, writer, startedAtMs }: SendCatalogOptions) {
     this.#isTrusted = isTrusted
-    this.#racyFrom = racyFromMs / 1000
+    this.#startedAt = startedAtMs / 1000
     this.old = new OldEntries(old)
     this.writer = writer
   }
@@ -76,7 +83,8 @@ export class SendCatalog {
     }
     const position = this.writer.head(head, 0, head.length)
     const { changedSeconds, changedNanoseconds } = meta.stat
-    if (changedSeconds + changedNanoseconds / 1e9 >= this.#racyFrom) this.writer.markRacy(position)
+    const margin = changedNanoseconds === 0 ? wholeSecondsMargin : tickMargin
+    if (changedSeconds + changedNanoseconds / 1e9 >= this.#startedAt - margin) this.writer.markRacy(position)
     return position
   }
 

@@ -40,6 +40,7 @@ const raw = {
   lsetxattr: libc.func('lsetxattr', 'int', [pointer, pointer, pointer, 'size_t', 'int']),
   lremovexattr: libc.func('lremovexattr', 'int', [pointer, pointer]),
   syncfs: libc.func('syncfs', 'int', ['int']),
+  syncFileRange: libc.func('sync_file_range', 'int', ['int', 'int64', 'int64', 'uint32']),
   posixFadvise: libc.func('posix_fadvise', 'int', ['int', 'int64', 'int64', 'int']),
   fstatfs: libc.func('fstatfs', 'int', ['int', pointer]),
 }
@@ -63,6 +64,7 @@ export const flags = {
   seekHole: 4,
   punchHole: 0x01 | 0x02,
   fadviseDontNeed: 4,
+  syncFileRangeWrite: 2,
 } as const
 
 const errorNames = new Map(Object.entries(osConstants.errno).map(([name, number]) => [number, name]))

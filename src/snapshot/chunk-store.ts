@@ -1,10 +1,12 @@
-import { hash } from 'node:crypto'
+import { hash, webcrypto } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type ZstdOptions, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { giveBuffer, takeBuffer } from '../agent/buffer-pool.ts'
 import { dataSizes } from '../agent/snapshot/gear.ts'
 import { encodings } from '../agent/snapshot/records.ts'
 import { ChunkIndex, type ChunkPlace } from './chunk-index.ts'
 import { type PackList, packHeadBytes, readIndex } from './pack-format.ts'
+import { PackRanges } from './pack-ranges.ts'
 import { damaged, missing } from './repository/failures.ts'
 import type { Descriptor, OciManifest } from './repository/oci.ts'
 import { mediaTypes } from './repository/oci.ts'
@@ -14,14 +16,13 @@ import type { Seal } from './seal.ts'
 const zstdDecompressAside: (content: Buffer, options: ZstdOptions) => Promise<Buffer> =
   promisify(zstdDecompress)
 /** Handing less to another thread costs more than it saves. */
-const asideBytes = 64 << 10
+const asideBytes = 256 << 10
+
+/** zlib takes no smaller pieces. */
+const minOutputBytes = 64
 
 /** A chunk is never longer, whatever a repository says. */
 const maxChunkBytes = dataSizes.max
-/** So much is read at once where chunks follow one another, with gaps that are no larger than these. */
-const windowBytes = 4 << 20
-const gapBytes = 64 << 10
-
 /** The chunks of a repository, as far as its indexes have been read. */
 export class ChunkStore {
   readonly repository: Repository
@@ -30,12 +31,12 @@ export class ChunkStore {
   readonly packs: { digest: string; size: number }[] = []
   readonly #seal: Seal
   readonly #numbers = new Map<string, number>()
-  #window: Window | undefined
-  #last = { pack: -1, end: 0 }
+  readonly #ranges: PackRanges
 
   constructor(repository: Repository, seal: Seal) {
     this.repository = repository
     this.#seal = seal
+    this.#ranges = new PackRanges(repository)
   }
 
   /** Takes in packs with what is in them. */
@@ -50,36 +51,6 @@ export class ChunkStore {
         offset += lengths.storedLength
       }
     }
-  }
-
-  /**
-   * What is stored of a chunk. Chunks that are wanted one after the other most often lie one after the other: then what
-   * follows is read along, which spares a request for each of many small ones.
-   */
-  async #stored({ pack, offset, storedLength }: ChunkPlace): Promise<Buffer> {
-    const { digest = '', size = 0 } = this.packs[pack] ?? {}
-    const end = offset + storedLength
-    const { pack: lastPack, end: lastEnd } = this.#last
-    this.#last = { pack, end }
-    const known = this.#window
-    if (known && known.pack === pack && known.start <= offset && end <= known.end) {
-      // What failed for a whole window may be far from this chunk, which is read by itself then.
-      const bytes = await known.bytes.catch(() => undefined)
-      if (bytes) return bytes.subarray(offset - known.start, end - known.start)
-    } else if (
-      pack === lastPack &&
-      offset >= lastEnd &&
-      offset - lastEnd < gapBytes &&
-      storedLength < windowBytes
-    ) {
-      const windowEnd = Math.min(size, offset + windowBytes)
-      const bytes = this.repository.read(digest, offset, windowEnd - offset)
-      this.#window = { pack, start: offset, end: windowEnd, bytes }
-      const read = await bytes.catch(() => undefined)
-      if (read) return read.subarray(0, storedLength)
-    }
-    // Alone, too, where what follows it cannot be read.
-    return this.repository.read(digest, offset, storedLength)
   }
 
   /** Reads an index blob. @throws NotVerifiedError when it is damaged. */
@@ -113,27 +84,29 @@ export class ChunkStore {
     }
   }
 
-  /** A chunk's content, compared with its digest. @throws NotVerifiedError when it is damaged, WherryError `blob-missing`. */
+  /**
+   * A chunk's content, compared with its digest; it may be given to `release`.
+   * @throws NotVerifiedError when it is damaged, WherryError `blob-missing`.
+   */
   async read(digest: Buffer): Promise<Buffer> {
     const place = this.index.find(digest)
     const name = digest.toString('hex', 0, 32)
     if (!place) throw missing(this.repository.name, `Chunk ${name}`)
-    const pack = this.packs[place.pack]?.digest ?? ''
-    const sealed = await this.#stored(place)
+    const pack = this.packs[place.pack] ?? { digest: '', size: 0 }
+    const sealed = await this.#ranges.read(pack, place.offset, place.storedLength)
     try {
-      return await openChunkAside(this.#seal, sealed, place, digest)
+      const content = await openChunkAside(this.#seal, sealed, place, digest)
+      if (content.buffer !== sealed.buffer) this.#ranges.release(sealed)
+      return content
     } catch (error) {
-      throw damaged(this.repository.name, `Chunk ${name.slice(0, 16)} of pack ${pack}`, error)
+      throw damaged(this.repository.name, `Chunk ${name.slice(0, 16)} of pack ${pack.digest}`, error)
     }
   }
-}
 
-/** A part of a pack that was read at once. */
-interface Window {
-  pack: number
-  start: number
-  end: number
-  bytes: Promise<Buffer>
+  /** Lets a chunk's memory be used again; nobody may look at it any more. */
+  release(content: Buffer): void {
+    if (!this.#ranges.release(content)) giveBuffer(content)
+  }
 }
 
 /** A chunk's content from what lies in its pack. @throws whatever says that it is not what its digest says. */
@@ -144,11 +117,11 @@ export function openChunk(
   digest: Buffer,
 ): Buffer {
   const stored = seal.open(sealed, 'chunk')
-  const options = { maxOutputLength: checkedLength(encoding, length) }
+  const options = unpacking(checkedLength(encoding, length))
   return checked(encoding === encodings.zstd ? zstdDecompressSync(stored, options) : stored, length, digest)
 }
 
-/** The same, with the work of decompressing left to another thread where it is much. */
+/** The same, with the work left to other threads where it is much. */
 async function openChunkAside(
   seal: Seal,
   sealed: Buffer,
@@ -156,9 +129,17 @@ async function openChunkAside(
   digest: Buffer,
 ): Promise<Buffer> {
   const { encoding, length } = place
-  if (encoding !== encodings.zstd || length < asideBytes) return openChunk(seal, sealed, place, digest)
-  const options = { maxOutputLength: checkedLength(encoding, length) }
-  return checked(await zstdDecompressAside(seal.open(sealed, 'chunk'), options), length, digest)
+  if (length < asideBytes) return openChunk(seal, sealed, place, digest)
+  const options = unpacking(checkedLength(encoding, length))
+  const stored = seal.open(sealed, 'chunk', takeBuffer)
+  const content = encoding === encodings.zstd ? await zstdDecompressAside(stored, options) : stored
+  if (content !== stored && stored !== sealed) giveBuffer(stored)
+  return checked(content, length, digest, Buffer.from(await webcrypto.subtle.digest('SHA-256', content)))
+}
+
+/** What comes out is put into one piece of memory, not into many that are joined. */
+function unpacking(length: number): ZstdOptions {
+  return { maxOutputLength: length, chunkSize: Math.max(length, minOutputBytes) }
 }
 
 /** @throws RangeError for what no chunk has. */
@@ -170,8 +151,13 @@ function checkedLength(encoding: number, length: number): number {
 }
 
 /** @throws RangeError when it is not of that length, or has another digest. */
-function checked(content: Buffer, length: number, digest: Buffer): Buffer {
+function checked(
+  content: Buffer,
+  length: number,
+  digest: Buffer,
+  found = hash('sha256', content, 'buffer'),
+): Buffer {
   if (content.length !== length) throw new RangeError('a chunk has another length than its index says')
-  if (hash('sha256', content, 'buffer').equals(digest.subarray(0, 32))) return content
+  if (found.equals(digest.subarray(0, 32))) return content
   throw new RangeError('the content has another digest')
 }

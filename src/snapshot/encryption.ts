@@ -1,6 +1,16 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  type CipherGCM,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  type DecipherGCM,
+  hkdfSync,
+  randomBytes,
+  randomFillSync,
+} from 'node:crypto'
 import type { Encrypter } from 'age-encryption'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
+import { passphraseIdentity, passphraseRecipient } from './passphrase.ts'
 import type { Seal, SealedPurpose } from './seal.ts'
 
 /** Who may open a repository: whoever knows a passphrase, or has an identity of one of these age recipients. */
@@ -15,6 +25,7 @@ export interface KeySource {
 const masterBytes = 32
 const saltBytes = 16
 const tagBytes = 16
+const pieceBytes = 64 << 10
 /** Every key is used once: its salt is random. */
 const nonce = Buffer.alloc(12)
 const label = 'wherry snapshot 1'
@@ -33,8 +44,7 @@ export async function newKeyFile(
   const master = randomBytes(masterBytes)
   const { Encrypter } = await loadAge()
   const encrypter = new Encrypter()
-  encrypter.setScryptWorkFactor(workFactor)
-  if ('passphrase' in holders) encrypter.setPassphrase(holders.passphrase)
+  if ('passphrase' in holders) encrypter.addRecipient(passphraseRecipient(holders.passphrase, workFactor))
   else for (const recipient of holders.recipients) addRecipient(encrypter, recipient)
   return { file: Buffer.from(await encrypter.encrypt(master)), seal: sealOf(master) }
 }
@@ -63,7 +73,7 @@ export async function openKeyFile(file: Buffer, source: KeySource, repository: s
   const { Decrypter } = await loadAge()
   const decrypter = new Decrypter()
   try {
-    if (passphrase !== undefined) decrypter.addPassphrase(passphrase)
+    if (passphrase !== undefined) decrypter.addIdentity(passphraseIdentity(passphrase))
     for (const identity of identities) decrypter.addIdentity(identity)
     const master = Buffer.from(await decrypter.decrypt(file))
     if (master.length === masterBytes) return sealOf(master)
@@ -92,21 +102,37 @@ export function sealOf(master: Buffer): Seal {
   }
   return {
     seed: createHmac('sha256', master).update(`${label} chunks`).digest('hex'),
-    seal(content, purpose) {
-      const salt = randomBytes(saltBytes)
+    seal(content, purpose, allocate = Buffer.allocUnsafeSlow) {
+      const bytes = saltBytes + content.length + tagBytes
+      const sealed = allocate(bytes).subarray(0, bytes)
+      const salt = randomFillSync(sealed.subarray(0, saltBytes))
       const cipher = createCipheriv('aes-256-gcm', keyFor(purpose, salt), nonce)
-      return Buffer.concat([salt, cipher.update(content), cipher.final(), cipher.getAuthTag()])
+      pass(content, cipher, sealed.subarray(saltBytes))
+      cipher.final()
+      cipher.getAuthTag().copy(sealed, saltBytes + content.length)
+      return sealed
     },
-    open(sealed, purpose) {
+    open(sealed, purpose, allocate = Buffer.allocUnsafeSlow) {
       if (sealed.length < saltBytes + tagBytes) throw broken()
       const decipher = createDecipheriv('aes-256-gcm', keyFor(purpose, sealed.subarray(0, saltBytes)), nonce)
       decipher.setAuthTag(sealed.subarray(-tagBytes))
+      const bytes = sealed.length - saltBytes - tagBytes
+      const content = allocate(bytes).subarray(0, bytes)
       try {
-        return Buffer.concat([decipher.update(sealed.subarray(saltBytes, -tagBytes)), decipher.final()])
+        pass(sealed.subarray(saltBytes, -tagBytes), decipher, content)
+        decipher.final()
       } catch (error) {
         throw broken(error)
       }
+      return content
     },
+  }
+}
+
+/** Encrypts or decrypts in small pieces: new memory for each is cheap, and for large ones costs more than the cipher. */
+function pass(content: Buffer, cipher: CipherGCM | DecipherGCM, into: Buffer): void {
+  for (let at = 0; at < content.length; at += pieceBytes) {
+    cipher.update(content.subarray(at, at + pieceBytes)).copy(into, at)
   }
 }
 

@@ -24,12 +24,18 @@ export class PackWriter {
   readonly #directory: string
   readonly #seal: Seal
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
+  /** What was sealed lies in it until it is in the buffer. */
+  readonly #sealed = Buffer.allocUnsafeSlow(bufferBytes)
   #length = 0
   #path = ''
   #file: FileHandle | undefined
   #hash: Hash = createHash('sha256')
   #size = 0
   #chunks: PackedChunk[] = []
+  /** The pack before the one at hand, on its way into the repository; how many have set out. */
+  #giving: Promise<void> = Promise.resolve()
+  #given = 0
+  #givenPath = ''
   /** Packs that are in the repository now, with what is in them. */
   readonly packs: PackList[] = []
 
@@ -45,7 +51,9 @@ export class PackWriter {
 
   /** Adds a chunk as it came from an agent. Its bytes may be used again afterwards. */
   async add({ digest, length, encoding, stored }: ChunkRecord): Promise<void> {
-    const sealed = this.#seal.seal(stored, 'chunk')
+    const sealed = this.#seal.seal(stored, 'chunk', (bytes) =>
+      bytes <= this.#sealed.length ? this.#sealed : Buffer.allocUnsafeSlow(bytes),
+    )
     await this.addSealed({ digest, length, encoding, storedLength: sealed.length }, sealed)
   }
 
@@ -54,12 +62,13 @@ export class PackWriter {
     if (!this.#file) await this.#begin()
     this.#chunks.push({ ...chunk, digest: Buffer.from(chunk.digest) })
     await this.#write(sealed)
-    if (this.#size + this.#length >= packBytesAfter(this.packs.length, this.#firstBytes)) await this.#finish()
+    if (this.#size + this.#length >= packBytesAfter(this.#given, this.#firstBytes)) await this.#finish()
   }
 
-  /** Gives the last pack to the repository. */
+  /** Gives the last pack to the repository, and waits until all are there. */
   async end(): Promise<void> {
     if (this.#file) await this.#finish()
+    await this.#giving
   }
 
   /** Gives up the pack at hand; complete ones stay in the repository and belong to nothing. */
@@ -67,7 +76,8 @@ export class PackWriter {
     // It goes whatever was wrong with it.
     await this.#file?.close().catch(() => undefined)
     this.#file = undefined
-    if (this.#path) await rm(this.#path, { force: true })
+    // One on its way to a slow registry is not waited for.
+    for (const path of [this.#path, this.#givenPath]) if (path) await rm(path, { force: true })
   }
 
   async #begin(): Promise<void> {
@@ -92,10 +102,21 @@ export class PackWriter {
     this.#file = undefined
     const digest = `sha256:${this.#hash.digest('hex')}`
     const pack = { digest, size: this.#size, chunks: this.#chunks }
-    await this.#repository.addFile(this.#path, { mediaType: mediaTypes.pack, digest, size: this.#size })
-    this.packs.push(pack)
-    this.#size = 0
+    // Until it is safe on the disk the next one is filled, and no more than that: a registry may be slow.
+    await this.#giving
+    this.#givenPath = this.#path
+    this.#giving = this.#give(this.#path, pack)
+    // Whoever waits for it meets what goes wrong.
+    this.#giving.catch(() => undefined)
+    this.#given++
     this.#path = ''
+    this.#size = 0
+  }
+
+  async #give(path: string, pack: PackList): Promise<void> {
+    const { digest, size } = pack
+    await this.#repository.addFile(path, { mediaType: mediaTypes.pack, digest, size })
+    this.packs.push(pack)
   }
 
   async #write(content: Buffer): Promise<void> {

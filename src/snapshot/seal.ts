@@ -8,9 +8,10 @@ export type SealedPurpose = 'config' | 'index' | 'chunk' | 'list'
 export interface Seal {
   /** What the boundaries of chunks depend on. */
   readonly seed: string
-  seal(content: Buffer, purpose: SealedPurpose): Buffer
-  /** @throws WherryError `seal-broken` when it was not made by `seal` for this purpose. */
-  open(sealed: Buffer, purpose: SealedPurpose): Buffer
+  /** The content as it is kept, which may be the content itself. `allocate` gives memory of at least so many bytes for it. */
+  seal(content: Buffer, purpose: SealedPurpose, allocate?: (bytes: number) => Buffer): Buffer
+  /** The content of what is kept, as above. @throws WherryError `seal-broken` when it was not made by `seal` for this purpose. */
+  open(sealed: Buffer, purpose: SealedPurpose, allocate?: (bytes: number) => Buffer): Buffer
 }
 
 /** What a snapshot is sealed with: each names its own key. */

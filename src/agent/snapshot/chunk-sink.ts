@@ -15,7 +15,7 @@ export const frozenQueuedBytes = 256 << 20
 
 /** Where chunks of files go. */
 export interface ChunkTaker {
-  /** Takes a chunk; its content is copied if it is needed. */
+  /** Takes a chunk. Its content may be used for something else afterwards. */
   add(digest: Buffer, content: Buffer): void
   /** Whether whoever reads should wait for room. */
   readonly isFull: boolean
@@ -36,14 +36,19 @@ export const nowhere: ChunkTaker = {
 export class ChunkSink implements ChunkTaker {
   readonly #channel: Channel
   readonly #known = new DigestSet()
-  readonly #queue: (ChunkRecord | Promise<ChunkRecord>)[] = []
+  /** Chunks that are being compressed, and those behind them: neighbours stay neighbours. */
+  readonly #waiting: (ChunkRecord | Promise<ChunkRecord>)[] = []
+  /** Batches that are to be sent, and the bytes of content in them. */
+  readonly #ready: { batch: Buffer; bytes: number }[] = []
   #queued = 0
   #limit = queuedBytes
-  #pumping: Promise<void> | undefined
+  #draining: Promise<void> | undefined
+  #sending: Promise<void> | undefined
   #failure: unknown
   #onRoom: () => void = () => undefined
   #batch: Buffer | undefined
   #length = 0
+  #content = 0
   readonly #number: number
   /** Chunks that were sent, and their bytes as content and as stored. */
   readonly sent = { chunks: 0, bytes: 0, storedBytes: 0 }
@@ -71,18 +76,19 @@ export class ChunkSink implements ChunkTaker {
   add(digest: Buffer, content: Buffer): void {
     if (this.#failure !== undefined) throw this.#failure
     if (!this.#known.add(digest)) return
-    // What is read next goes into the same memory.
-    const copy = Buffer.from(content)
-    const { length } = copy
+    const { length } = content
     this.#queued += length
-    const encoded = encode(copy)
+    const encoded = encode(content)
     if (encoded instanceof Promise) {
       const record = encoded.then((done) => ({ digest, length, ...done }))
-      // The pump meets the failure in its turn.
+      // It is met in its turn.
       record.catch(() => undefined)
-      this.#queue.push(record)
-    } else this.#queue.push({ digest, length, ...encoded })
-    this.#pumping ??= this.#pump()
+      this.#waiting.push(record)
+      this.#draining ??= this.#drain()
+    } else if (this.#waiting.length > 0) {
+      // What is read next goes into the same memory.
+      this.#waiting.push({ digest, length, encoding: encoded.encoding, stored: Buffer.from(encoded.stored) })
+    } else this.#append({ digest, length, ...encoded })
   }
 
   async room(isOver: () => boolean = () => false): Promise<void> {
@@ -100,9 +106,10 @@ export class ChunkSink implements ChunkTaker {
 
   /** Waits until everything has been sent. */
   async flush(): Promise<void> {
-    await this.#pumping
+    await this.#draining
+    this.#seal()
+    await this.#sending
     if (this.#failure !== undefined) throw this.#failure
-    await this.#send()
   }
 
   /** An empty batch, so that a long search for changes can be told from a dead link. */
@@ -111,41 +118,62 @@ export class ChunkSink implements ChunkTaker {
     await this.#channel.send(emptyBatch({ round: this.#number, tree: 0 })).catch(() => undefined)
   }
 
-  /** Sends what is queued, until nothing is. */
-  async #pump(): Promise<void> {
+  /** Takes what is compressed in its order, until nothing waits. */
+  async #drain(): Promise<void> {
     try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-        const record = next instanceof Promise ? await next : next
-        await this.#append(record)
-        this.#queued -= record.length
-        if (!this.isFull) this.#onRoom()
+      for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+        this.#append(next instanceof Promise ? await next : next)
+        this.#waiting.shift()
       }
     } catch (error) {
-      this.#failure = error
+      this.#fail(error)
     }
-    this.#pumping = undefined
-    this.#onRoom()
+    this.#draining = undefined
   }
 
-  async #append(record: ChunkRecord): Promise<void> {
+  #append(record: ChunkRecord): void {
     const needed = recordHeadBytes + record.stored.length
-    if (this.#batch && this.#length + needed > this.#batch.length) await this.#send()
+    if (this.#batch && this.#length + needed > this.#batch.length) this.#seal()
     if (!this.#batch) {
       this.#batch = takeBuffer(Math.max(2 * batchBytes, front + needed))
       this.#length = front
     }
     this.#length = writeRecord(this.#batch, this.#length, record)
+    this.#content += record.length
     this.sent.chunks++
     this.sent.bytes += record.length
     this.sent.storedBytes += record.stored.length
-    if (this.#length >= batchBytes) await this.#send()
+    if (this.#length >= batchBytes) this.#seal()
   }
 
-  async #send(): Promise<void> {
+  /** Nothing more goes into the batch at hand. */
+  #seal(): void {
     const batch = this.#batch?.subarray(frameHeaderBytes, this.#length)
-    this.#batch = undefined
     if (!batch) return
     sealBatch(batch, { round: this.#number, tree: 0 })
-    await this.#channel.send(batch)
+    this.#ready.push({ batch, bytes: this.#content })
+    this.#batch = undefined
+    this.#content = 0
+    this.#sending ??= this.#send()
+  }
+
+  /** Sends what is ready, until nothing is. */
+  async #send(): Promise<void> {
+    try {
+      for (let next = this.#ready.shift(); next; next = this.#ready.shift()) {
+        await this.#channel.send(next.batch)
+        this.#queued -= next.bytes
+        if (!this.isFull) this.#onRoom()
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#sending = undefined
+    this.#onRoom()
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error
+    this.#onRoom()
   }
 }

@@ -5,7 +5,10 @@ import { encodings } from './records.ts'
 const level = 3
 /** Handing a chunk to another thread costs more than compressing so little. */
 const syncBytes = 64 << 10
+/** Up to so much is judged by how often its bytes are equal, and more by what a part of it comes to. */
+const sampledBytes = 256 << 10
 const sampleBytes = 16 << 10
+const partBytes = 1536
 /** What does not become smaller than this part of it is stored as it is. */
 const worthwhile = 0.97
 /** Two bytes of content that looks random are equal once in 256 times. */
@@ -22,13 +25,14 @@ export interface Encoded {
 }
 
 /**
- * Content compressed where that is worth it. A promise for much content, which a thread of the pool compresses and which must
- * stay as it is meanwhile; `stored` may be the content itself.
+ * Content compressed where that is worth it; `stored` may be the content itself. A promise for much content, of which a copy is
+ * compressed by a thread of the pool.
  */
 export function encode(content: Buffer): Encoded | Promise<Encoded> {
   if (!mayGiveWay(content)) return { encoding: encodings.raw, stored: content }
   if (content.length <= syncBytes) return smaller(content, zstdCompressSync(content, options))
-  return compressAsync(content, options).then((stored) => smaller(content, stored))
+  const copy = Buffer.from(content)
+  return compressAsync(copy, options).then((stored) => smaller(copy, stored))
 }
 
 function smaller(content: Buffer, stored: Buffer): Encoded {
@@ -37,24 +41,32 @@ function smaller(content: Buffer, stored: Buffer): Encoded {
     : { encoding: encodings.raw, stored: content }
 }
 
-/** Compressing takes longer than everything else: a look at some of the content tells whether to try. */
+/**
+ * Compressing takes longer than everything else: a look at some of the content tells whether to try. Of much content a part is compressed,
+ * which tells most but takes as long as reading a small file.
+ */
 function mayGiveWay(content: Buffer): boolean {
-  const middle = Math.max(0, (content.length - sampleBytes) >> 1)
+  const { length } = content
+  if (length < 256) return true
+  if (length <= sampledBytes) return equalPairs(content) > randomLooking
+  const middle = (length - sampleBytes) >> 1
   const sample = content.subarray(middle, middle + sampleBytes)
-  if (content.length > syncBytes)
-    return zstdCompressSync(sample, quickOptions).length < sample.length * worthwhile
-  return sample.length < 256 || equalPairs(sample) > randomLooking
+  return zstdCompressSync(sample, quickOptions).length < sample.length * worthwhile
 }
 
 const counts = new Uint32Array(256)
 
-/** How likely it is that two bytes of a sample are equal. */
-function equalPairs(sample: Buffer): number {
+/** How likely it is that two bytes are equal, of some in the middle and at a quarter from both ends. */
+function equalPairs(content: Buffer): number {
   counts.fill(0)
-  const { length } = sample
-  for (let at = 0; at < length; at++)
-    counts[sample[at] as number] = (counts[sample[at] as number] as number) + 1
+  const { length } = content
+  const part = Math.min(partBytes, length >> 2)
+  for (let quarter = 1; quarter <= 3; quarter++) {
+    const start = ((length * quarter) >> 2) - (part >> 1)
+    for (let at = start; at < start + part; at++)
+      counts[content[at] as number] = (counts[content[at] as number] as number) + 1
+  }
   let pairs = 0
   for (const count of counts) pairs += count * (count - 1)
-  return pairs / (length * (length - 1))
+  return pairs / (3 * part * (3 * part - 1))
 }

@@ -9,14 +9,14 @@ import { AgentError } from '../errors.ts'
 import { writeBack } from '../file-system.ts'
 import { OpsWriter } from '../ops.ts'
 import type { Params, Progress, Result } from '../protocol.ts'
-import { clockMarginMs, SendCatalog } from '../send-catalog.ts'
+import { SendCatalog } from '../send-catalog.ts'
 import { TreeSender } from '../send-tree.ts'
 import { FileChunker } from './chunk-file.ts'
 import type { ChunkTaker } from './chunk-sink.ts'
 import { Chunker, dataSizes, treeSizes } from './gear.ts'
 import { TreeReader, treeMagic } from './tree-reader.ts'
 
-const sliceMilliseconds = 50
+const sliceMilliseconds = 5
 const progressMilliseconds = 200
 
 /** Where an agent keeps what it knows of a tree for snapshots. */
@@ -74,7 +74,7 @@ export class SnapshotRound {
       isTrusted: base?.isTrusted === true,
       writer,
       // What is read while everything stands still is not written back before: it is read again next time.
-      racyFromMs: isFinal ? Number.NEGATIVE_INFINITY : startedAtMs - clockMarginMs,
+      startedAtMs: isFinal ? Number.NEGATIVE_INFINITY : startedAtMs,
     })
     const files = new FileChunker(this.#chunker, this.#sink, writer, catalog.old)
     const ops = new OpsWriter(takeBuffer)

@@ -101,7 +101,7 @@ export class DirectoryRepository implements Repository {
     return (await stat(this.#blob(digest)).catch(() => undefined))?.size === size
   }
 
-  async read(digest: string, offset = 0, length?: number): Promise<Buffer> {
+  async read(digest: string, offset = 0, length?: number, memory?: Buffer): Promise<Buffer> {
     const what = `Blob ${digest}`
     const file = await open(this.#blob(digest), 'r').catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'ENOENT' ? missing(this.name, what) : error
@@ -111,7 +111,8 @@ export class DirectoryRepository implements Repository {
       const wanted = length ?? size - offset
       // Before memory is taken: a damaged list may ask for anything.
       if (offset + wanted > size) throw damaged(this.name, what)
-      const content = Buffer.allocUnsafeSlow(wanted)
+      const fits = memory && wanted <= memory.length
+      const content = fits ? memory.subarray(0, wanted) : Buffer.allocUnsafeSlow(wanted)
       for (let done = 0; done < wanted; ) {
         const { bytesRead } = await file.read(content, done, wanted - done, offset + done)
         if (bytesRead === 0) throw damaged(this.name, what)

@@ -49,8 +49,11 @@ export interface Repository extends CopyTarget {
   readManifest(snapshot: ListedSnapshot): Promise<OciManifest>
   /** The manifest byte for byte, compared with its digest. @throws as `readManifest`. */
   readManifestContent(snapshot: ListedSnapshot): Promise<Buffer>
-  /** All of a blob, or `length` bytes from `offset` on. @throws WherryError `blob-missing`, or `blob-damaged` when it is too short. */
-  read(digest: string, offset?: number, length?: number): Promise<Buffer>
+  /**
+   * All of a blob, or `length` bytes from `offset` on; in `memory`, where that is given and serves.
+   * @throws WherryError `blob-missing`, or `blob-damaged` when it is too short.
+   */
+  read(digest: string, offset?: number, length?: number, memory?: Buffer): Promise<Buffer>
   /** Makes a file of this machine a blob; the file may be gone afterwards. Its digest is known to be right. */
   addFile(path: string, blob: Descriptor): Promise<void>
   add(content: Buffer, mediaType: string): Promise<Descriptor>

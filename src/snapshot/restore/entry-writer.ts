@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { WriteDigest } from '../../agent/block-digest.ts'
 import type { CatalogWriter } from '../../agent/catalog-writer.ts'
 import { type Head, portableStart } from '../../agent/entry.ts'
 import { types } from '../../agent/file-types.ts'
 import { type OpsWriter, opFlags, ops } from '../../agent/ops.ts'
 import type { TreeReader } from '../../agent/snapshot/tree-reader.ts'
 import type { ChunkStore } from '../chunk-store.ts'
-import { BlockCutter } from './block-cutter.ts'
+import { BlockCutter, maxBlockBytes } from './block-cutter.ts'
 
 const hole = Buffer.alloc(32)
 /** A batch takes blocks up to so many bytes at once. */
@@ -13,7 +14,7 @@ const runBytes = 256 << 10
 /** Chunks that are read, and decompressed, while others are sent. */
 const aheadChunks = 4
 const minShift = 13
-const maxShift = 20
+const maxShift = Math.log2(maxBlockBytes)
 
 /** What entries are written with. */
 export interface EntryWriterParts {
@@ -23,6 +24,8 @@ export interface EntryWriterParts {
   ops: OpsWriter
   /** What the target must come to. */
   catalog: CatalogWriter
+  /** What a block is told from others by, there and here. */
+  label: WriteDigest
   /** Called whenever a batch is full. */
   send: () => Promise<void>
 }
@@ -41,7 +44,7 @@ interface PutOptions {
 /** Turns entries of a snapshot's tree into operations that make them. */
 export class EntryWriter {
   readonly #parts: EntryWriterParts
-  readonly #blocks = Buffer.allocUnsafeSlow(runBytes)
+  readonly #block = Buffer.allocUnsafeSlow(maxBlockBytes)
   files = 0
   bytes = 0
 
@@ -72,7 +75,8 @@ export class EntryWriter {
     const refs = known ?? refsOf(this.#parts.reader)
     const isSparse = refs.some(({ digest }) => digest.equals(hole))
     writer.put(ops.file, isSparse ? opFlags.sparse : 0, replaces, portable)
-    const blocks = new BlockCutter(blockShift, size, writer, catalog, this.#blocks)
+    const { label } = this.#parts
+    const blocks = new BlockCutter({ blockShift, size }, { ops: writer, catalog, label, buffer: this.#block })
     const contents = readAhead(
       chunks,
       refs.filter(({ digest }) => !digest.equals(hole)),
@@ -91,6 +95,7 @@ export class EntryWriter {
         blocks.data(content.subarray(at, at + runBytes))
         if (writer.isFull) await send()
       }
+      chunks.release(content)
     }
     blocks.end()
     writer.fileEnd()

@@ -136,8 +136,9 @@ async function restoredContainer(
     image: now?.Config.Image ?? '',
     running: now?.State.Running ?? false,
     volumes: volumes.map(({ id, source, destination }) => {
-      const of = trees.find((tree) => tree.id === id)?.tree.id
-      const { bytes = 0, files = 0, digest = '' } = restored.find((tree) => tree.id === of) ?? {}
+      const of = trees.find((tree) => tree.id === id)?.tree
+      const { bytes = 0, files = 0 } = restored.find((tree) => tree.id === of?.id) ?? {}
+      const digest = of?.digest ?? ''
       return { name: source, destination, bytes, files, digest }
     }),
     networks: Object.entries(now?.NetworkSettings.Networks ?? {}).map(([network, endpoint]) => ({

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { emptyBatch } from '../../agent/batch.ts'
+import { writeChecksum, writeDigest } from '../../agent/block-digest.ts'
 import { takeBuffer } from '../../agent/buffer-pool.ts'
 import { CatalogReader } from '../../agent/catalog-reader.ts'
 import { CatalogWriter } from '../../agent/catalog-writer.ts'
@@ -46,7 +47,7 @@ export interface SendTreesRequest {
   signal: AbortSignal
 }
 
-/** What a tree came to on the target: `digest` is that of a migration's round, over everything that is carried. */
+/** What a tree came to on the target: `digest` is what both ends of this round came to, over everything that is carried. */
 export interface RestoredTree {
   id: string
   files: number
@@ -126,14 +127,16 @@ class TreesSender {
   }
 
   async #send({ tree, merge }: TreeToSend): Promise<RestoredTree> {
-    const { chunks, directory } = this.#request
+    const { channel, chunks, directory } = this.#request
     await using file = await this.#open(tree)
     const reader = file.reader()
     const ops = new OpsWriter(takeBuffer)
     const catalog = new CatalogWriter(
       join(directory, `catalog-${process.pid}-${randomBytes(4).toString('hex')}`),
     )
-    const parts = { reader, chunks, ops, catalog, send: () => this.#sendBatch(ops) }
+    // Every chunk is compared with its digest when it is read. Only a link that others can get at needs more than that.
+    const label = channel.isAuthenticated ? writeChecksum : writeDigest
+    const parts = { reader, chunks, ops, catalog, label, send: () => this.#sendBatch(ops) }
     const there = merge && {
       there: new TreeReader(merge.tree),
       thereCatalog: new CatalogReader(merge.catalog),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../src/platform/process.ts'
 import { type DataSet, generate, nameOf } from './data-sets.ts'
+import { forgetDeleted } from './deleted-files.ts'
 import { docker, type Engines, image, remove, succeeded, volumeDirectory } from './engines.ts'
 import { install, type Keeper, keepers, restored, sizeOf } from './keepers.ts'
 import { timed } from './methods/method.ts'
@@ -80,9 +81,13 @@ async function measureSet(
     const repository = await mkdtemp(join(scratch, 'repository-'))
     await keeper.prepare(repository)
     const job = { set, from, to: '', engines }
-    const first = (await timed(() => keeper.keep(repository, job))).seconds
+    const keep = async () => {
+      await settle(set, repository)
+      return (await timed(() => keeper.keep(repository, job))).seconds
+    }
+    const first = await keep()
     const sizeAfterFirst = await sizeOf(repository)
-    const unchanged = (await timed(() => keeper.keep(repository, job))).seconds
+    const unchanged = await keep()
     const row = {
       set: set.name,
       program: keeper.name,
@@ -100,8 +105,10 @@ async function measureSet(
     say(`${set.name}: ${keeper.name}, changed`)
     const to = await mkdtemp(join(scratch, 'restored-'))
     const job = { set, from, to, engines }
+    await settle(set, repository)
     row.changed = (await timed(() => keeper.keep(repository, job))).seconds
     row.sizeAfterAll = await sizeOf(repository)
+    await settle(set, repository)
     const { seconds, value } = await timed(() => keeper.restore(repository, job))
     row.restore = seconds
     await assertEqual(from, value)
@@ -110,6 +117,14 @@ async function measureSet(
     await rm(repository, { recursive: true, force: true })
   }
   return rows.map(({ row }) => row)
+}
+
+/** Nothing of what was done before counts for what follows: it is on disk or forgotten, and what is read is in memory. */
+async function settle(set: DataSet, repository: string): Promise<void> {
+  await run('sync', [])
+  await forgetDeleted(set)
+  const words = ['-c', 'find "$1" -type f -exec cat {} + > /dev/null', 'sh', repository]
+  succeeded('reading the repository', await run('sh', words))
 }
 
 async function assertEqual(a: string, b: string): Promise<void> {

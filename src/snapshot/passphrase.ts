@@ -10,6 +10,8 @@ const cipher = 'chacha20-poly1305'
 /** Every key is used once: its salt is random. */
 const nonce = Buffer.alloc(12)
 const blockSize = 8
+/** What scrypt takes beside its table. */
+const spareBytes = 1 << 20
 /** A hostile key file must not take minutes and gigabytes: at 20 it takes 1 GiB. */
 const maxWorkFactor = 20
 
@@ -66,7 +68,7 @@ function unwrap(body: Uint8Array, key: Buffer): Uint8Array | null {
 /** By a thread of the pool. */
 function keyOf(passphrase: string, salt: Buffer, workFactor: number): Promise<Buffer> {
   const N = 2 ** workFactor
-  const options = { N, r: blockSize, p: 1, maxmem: 2 * 128 * blockSize * N }
+  const options = { N, r: blockSize, p: 1, maxmem: 128 * blockSize * N + spareBytes }
   const labelled = Buffer.concat([Buffer.from(label), salt])
   return new Promise((resolve, reject) => {
     scrypt(passphrase, labelled, 32, options, (error, key) => (error ? reject(error) : resolve(key)))

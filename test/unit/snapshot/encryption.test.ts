@@ -1,4 +1,4 @@
-import { generateIdentity, identityToRecipient } from 'age-encryption'
+import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption'
 import t from 'tap'
 import { newKeyFile, openKeyFile, sealOf } from '../../../src/snapshot/encryption.ts'
 
@@ -27,6 +27,37 @@ t.test('a key file is opened with its passphrase', async (t) => {
   t.ok(opened.open(seal.seal(Buffer.from('x'), 'index'), 'index').equals(Buffer.from('x')))
   await t.rejects(openKeyFile(file, { passphrase: 'wrong' }, 'REPO'), { code: 'wrong-key', exitCode: 3 })
   await t.rejects(openKeyFile(file, {}, 'REPO'), { code: 'key-needed', message: 'REPO is encrypted.' })
+})
+
+t.test('a passphrase opens what age has made, and age opens what it has made', async (t) => {
+  const { file, seal } = await newKeyFile({ passphrase: 'pässphrase' }, 5)
+  const decrypter = new Decrypter()
+  decrypter.addPassphrase('pässphrase')
+  t.equal(sealOf(Buffer.from(await decrypter.decrypt(file))).seed, seal.seed)
+  const encrypter = new Encrypter()
+  encrypter.setScryptWorkFactor(5)
+  encrypter.setPassphrase('pässphrase')
+  const master = Buffer.alloc(32, 7)
+  const theirs = Buffer.from(await encrypter.encrypt(master))
+  t.equal((await openKeyFile(theirs, { passphrase: 'pässphrase' }, 'REPO')).seed, sealOf(master).seed)
+})
+
+t.test('a key file that asks for too much, or makes no sense, is refused', async (t) => {
+  const { file } = await newKeyFile({ passphrase: 'x' }, 5)
+  const changed = (from: string, to: string) =>
+    Buffer.from(file.toString('latin1').replace(from, to), 'latin1')
+  const opened = (bytes: Buffer) => openKeyFile(bytes, { passphrase: 'x' }, 'REPO')
+  const salt = /scrypt (\S+) 5/.exec(file.toString('latin1'))?.[1] ?? ''
+  for (const [what, bytes, message] of [
+    ['a work factor of hours', changed(' 5\n', ' 30\n'), /a work factor of 30/],
+    ['one with a sign', changed(' 5\n', ' +5\n'), /not as it must be/],
+    ['a short salt', changed(salt, salt.slice(0, -4)), /not as it must be/],
+    ['a further word', changed(' 5\n', ' 5 5\n'), /not as it must be/],
+  ] as const) {
+    const error = await opened(bytes).catch((one) => one)
+    t.match(error, { code: 'wrong-key' }, what)
+    t.match(error.cause?.message, message, what)
+  }
 })
 
 t.test('a key file is opened by any of its recipients and nobody else', async (t) => {

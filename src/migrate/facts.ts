@@ -40,6 +40,8 @@ export interface HostFacts {
 
 /** Everything that a plan is made from. Gathered by looking only. */
 export interface Facts {
+  /** The source is no engine: nobody can be named to come along. */
+  isSnapshot?: boolean
   source: EngineFacts
   target: EngineFacts
   manifests: Manifest[]

@@ -3,6 +3,8 @@ import { runInNewContext } from 'node:vm'
 
 /** At longer intervals V8 begins full collections by itself: 39 of them, and a fifth of the time, in a restore of 1 GB. */
 const everyMs = 20
+/** Before, a command loads: what it makes then it keeps. */
+const loadingMs = 700
 /** Of a process that waits nothing piles up. */
 const busyShare = 0.1
 /** Below this nothing needs to be done. */
@@ -28,7 +30,7 @@ export function collectOften(): void {
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, before)
     before = now
-    if (utilization < busyShare) return
+    if (utilization < busyShare || performance.now() < loadingMs) return
     const bytes = process.memoryUsage.rss()
     if (bytes < calmBytes) return
     const isFull = bytes > strainedBytes && performance.now() >= nextFullMs

@@ -21,7 +21,7 @@ export const checkDependencies: Check = (facts, options) => {
 }
 
 function checkNeed(
-  { target, targetContainers }: Facts,
+  { isSnapshot, target, targetContainers }: Facts,
   { name, state }: Manifest,
   { container, why, needs }: Dependency,
   found: Finder,
@@ -30,8 +30,10 @@ function checkNeed(
   if (!there) {
     found.refuse(
       'depends-on-other',
-      `${name} needs ${container} (${why}), which is neither moved along nor on ${target.name}.`,
-      moveBoth(name, container, target.name),
+      `${name} needs ${container} (${why}), which does not come along and is not on ${target.name}.`,
+      isSnapshot
+        ? `Restore ${container} too, from this snapshot or one that holds it, or make it there first.`
+        : moveBoth(name, container, target.name),
     )
   } else if (needs === 'running' && state.running && there.State !== 'running') {
     found.refuse(

@@ -39,8 +39,8 @@ function checkMapping({ manifests, source }: Facts, mapping: PortMapping, found:
   if (meant.length === 0) {
     found.refuse(
       'no-such-port',
-      `--map-port names ${who}, which is not among the containers that move.`,
-      ...manifests.map(({ name }) => `Moved are: ${name}.`),
+      `--map-port names ${who}, which is not among these containers.`,
+      `They are: ${manifests.map(({ name }) => name).join(', ')}.`,
     )
     return
   }

@@ -145,6 +145,7 @@ async function factsFor(
   const changed = (container: string) =>
     (trees.find((tree) => tree.id === `layer:${container}`)?.entries ?? 0) > 1
   return {
+    isSnapshot: true,
     source,
     ...(await gatherTargetFacts(target, manifests)),
     manifests,

@@ -1,25 +1,47 @@
+import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { Errors, flush, run as runCommand } from '@oclif/core'
+import { Errors, run as runCommand } from '@oclif/core'
+import { exitCodes } from '../model/errors.ts'
 import { collectOften } from '../platform/memory.ts'
 import { reportOf } from './error-report.ts'
+
+const patienceMs = 10_000
 
 /** Runs one wherry command line and ends the process with its exit code. */
 export async function run(args: string[], root: string): Promise<never> {
   collectOften()
+  let unwritten: NodeJS.ErrnoException | undefined
   for (const stream of [process.stdout, process.stderr]) {
     // Whoever reads may go away, such as `head` or a terminal: that must not end what is being put back. oclif's own listener
     // throws at anything but a broken pipe.
     stream.removeAllListeners('error')
-    stream.on('error', () => {})
+    stream.on('error', (error) => {
+      unwritten = error
+    })
   }
   try {
     await runCommand(args, fileURLToPath(root))
   } catch (error) {
     await failWithoutCommand(args, error as Error)
   }
-  await flush()
+  await flushed(process.stdout)
+  if (unwritten?.code === 'ENOSPC') {
+    process.stderr.write(`Error: What the command says could not be written: ${unwritten.message}\n`)
+    process.exitCode ||= exitCodes.unexpected
+  }
   // Kept-alive connections to engines must not hold up a script that waits for us.
   process.exit(process.exitCode ?? 0)
+}
+
+/** Waits until whoever reads has everything, or has gone, but not for ever for somebody who does neither. */
+function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = setTimeout(resolve, patienceMs)
+    stream.write('', () => {
+      clearTimeout(patience)
+      resolve()
+    })
+  })
 }
 
 /** What no command caught, such as that there is none of that name: in one shape with what commands print. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Engine } from '../engine/engine.ts'
-import { exitCodes, WherryError } from '../model/errors.ts'
+import { exitCodes, messageOf, WherryError } from '../model/errors.ts'
 import type { DataPath, Warning } from '../model/plan.ts'
 import type { Report } from '../model/progress.ts'
 import type { SnapshotTree } from './config.ts'
@@ -86,11 +86,12 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
       treatment: request.image,
       chunks: contents.chunks,
     })
-    const { trees, stood, reading } = await readGroup(work)
-    await packs.end()
-    request.signal.throwIfAborted()
-    report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
-    const { createdAt } = await publish({ ...work, packs: packs.packs, stood, trees, images })
+    const { trees, stood, reading, createdAt } = await readGroup(work, async (read) => {
+      await packs.end()
+      request.signal.throwIfAborted()
+      report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
+      return { ...read, ...(await publish({ ...work, ...read, packs: packs.packs, images })) }
+    })
     return {
       id,
       repo: repository.name,
@@ -122,19 +123,37 @@ function interrupted(cause: unknown): WherryError {
   return new WherryError('interrupted', exitCodes.interrupted, message, { cause })
 }
 
-/** Reads everything and stores it in packs. The agent is gone afterwards. */
-async function readGroup(
+/** What was read of a group, and by what. */
+interface GroupRead {
+  trees: SnapshotTree[]
+  stood: Awaited<ReturnType<Reading['readAll']>>
+  reading: Reading
+}
+
+/** Reads everything and stores it in packs. The agent goes while `publishing` is at work, and is gone afterwards. */
+async function readGroup<T>(
   work: ReadingRequest & { packs: PackWriter },
-): Promise<{ trees: SnapshotTree[]; stood: Awaited<ReturnType<Reading['readAll']>>; reading: Reading }> {
+  publishing: (read: GroupRead) => Promise<T>,
+): Promise<T> {
   const reading = await openReading(work)
   const intake = new Intake(reading.link.channel, reading.number, work.packs, () => reading.askPatience())
+  let published: Promise<T> | undefined
   try {
     const stood = await intake.beside(reading.readAll())
-    return { trees: await intake.beside(storeTrees(reading, intake, stood.result)), stood, reading }
+    const trees = await intake.beside(storeTrees(reading, intake, stood.result))
+    published = publishing({ trees, stood, reading })
+    // It is waited for below, whatever becomes of the agent.
+    published.catch(() => undefined)
   } finally {
     intake.end()
-    await reading.close()
+    await reading.close().catch((error) => {
+      if (!published) throw error
+      const warning = { code: 'agent-left', message: `The agent could not be removed: ${messageOf(error)}` }
+      work.group.warnings.push(warning)
+      work.report({ type: 'warning', ...warning })
+    })
   }
+  return published
 }
 
 /** Waits for the chunks of all trees, and for those of the lists of files. */

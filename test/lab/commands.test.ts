@@ -1,8 +1,13 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { image } from './harness/configurations.ts'
 import { clear, docker, objectsOn, openLab } from './harness/engines.ts'
 import { ensureWorkloadImage } from './harness/images.ts'
-import { wherry } from './harness/wherry.ts'
+import { program, wherry } from './harness/wherry.ts'
 
 const lab = await openLab()
 t.teardown(() => lab.close())
@@ -232,6 +237,27 @@ t.test('wrong usage with --json gives one JSON document, also where there is no 
   t.equal(exitCode, 2)
   t.equal(stdout, '', 'what follows -- is no flag')
   t.match(stderr, /bogus not found/)
+})
+
+t.test('a reader who goes away in the middle changes nothing about the end', async (t) => {
+  for (const words of [['--help'], ['snapshot', 'create', '--help'], ['lab', 'status', '--json']]) {
+    const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const [said, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    t.equal(exitCode, 0, words.join(' '))
+    t.equal(said, '')
+  }
+})
+
+t.test('a result that cannot be written is an error', async (t) => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  const child = spawn(process.execPath, [program, 'lab', 'status', '--json'], {
+    stdio: ['ignore', full, 'pipe'],
+  })
+  const [said, [exitCode]] = await Promise.all([text(child.stderr ?? Readable.from([])), once(child, 'exit')])
+  t.equal(exitCode, 1)
+  t.match(said, /could not be written: ENOSPC/)
 })
 
 t.test('help and version', async (t) => {

@@ -14,8 +14,8 @@ export function writeDigest(target: Buffer, at: number, block: Buffer): void {
 }
 
 /**
- * The same with a checksum in the place of the digest, for blocks whose content has been compared with better already, over a
- * link that nobody can change anything on: a tenth of the work. The digest of zeros, which stands for a hole, it never is.
+ * The same with a checksum in the place of the digest, for blocks of chunks whose SHA-256 was compared when they were
+ * read, over a link that nobody can change anything on: a tenth of the work. The digest of zeros, which stands for a hole, it never is.
  */
 export function writeChecksum(target: Buffer, at: number, block: Buffer): void {
   target.fill(0, at, at + digestBytes)

@@ -2,7 +2,7 @@ import { catalogPath } from './catalog.ts'
 import { CatalogReader } from './catalog-reader.ts'
 import { CatalogWriter } from './catalog-writer.ts'
 import type { OpsWriter } from './ops.ts'
-import { SendCatalog } from './send-catalog.ts'
+import { racyMarginMs, SendCatalog } from './send-catalog.ts'
 import { FileSender } from './send-file.ts'
 import { type SendTreeOptions, TreeSender } from './send-tree.ts'
 
@@ -26,7 +26,7 @@ export function openTreeSender(options: RoundTreeOptions, ops: OpsWriter): TreeS
     old,
     isTrusted: base?.isTrusted === true,
     writer,
-    startedAtMs: startedAt,
+    racyFromMs: startedAt - racyMarginMs,
   })
   return new TreeSender({ ...options, catalog, files: new FileSender(ops, writer, old) }, ops)
 }

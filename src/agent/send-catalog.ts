@@ -14,19 +14,15 @@ export interface SendCatalogOptions {
   /** False when a change since might have left no trace in a file's times, so that every file has to be read again. */
   isTrusted: boolean
   writer: CatalogWriter
-  /**
-   * When the scan began, in milliseconds since 1970; -Infinity where nothing has been written back before. An entry that changed since,
-   * or right before, may change again unseen: it is marked as racy.
-   */
-  startedAtMs: number
+  /** An entry that changed from here on (milliseconds since 1970) may change again unseen: it is marked as racy. */
+  racyFromMs: number
 }
 
 /**
- * How much older than the scan a change must be to be told from a later one, in seconds: kernel clocks tick every 10 ms at the
- * slowest, and a file system that keeps whole seconds has no nanoseconds to show.
+ * How much older than the scan a change must be to be told from a later one. Clocks tick, some file systems keep whole seconds, and
+ * a write sets ctime before its data is there: in between it may wait for memory, for the journal or for a slow disk.
  */
-const tickMargin = 0.1
-const wholeSecondsMargin = 1
+export const racyMarginMs = 2000
 
 /** The catalog of the round before and the new one, side by side, on the source. */
 export class SendCatalog {
@@ -37,12 +33,12 @@ export class SendCatalog {
 
   readonly #builder = new HeadBuilder()
   readonly #isTrusted: boolean
-  readonly #startedAt: number
+  readonly #racyFrom: number
   #hasLeftOut = false
 
-  constructor({ old, isTrusted, writer, startedAtMs }: SendCatalogOptions) {
+  constructor({ old, isTrusted, writer, racyFromMs }: SendCatalogOptions) {
     this.#isTrusted = isTrusted
-    this.#startedAt = startedAtMs / 1000
+    this.#racyFrom = racyFromMs / 1000
     this.old = new OldEntries(old)
     this.writer = writer
   }
@@ -83,8 +79,7 @@ export class SendCatalog {
     }
     const position = this.writer.head(head, 0, head.length)
     const { changedSeconds, changedNanoseconds } = meta.stat
-    const margin = changedNanoseconds === 0 ? wholeSecondsMargin : tickMargin
-    if (changedSeconds + changedNanoseconds / 1e9 >= this.#startedAt - margin) this.writer.markRacy(position)
+    if (changedSeconds + changedNanoseconds / 1e9 >= this.#racyFrom) this.writer.markRacy(position)
     return position
   }
 

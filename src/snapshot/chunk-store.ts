@@ -23,6 +23,9 @@ const minOutputBytes = 64
 
 /** A chunk is never longer, whatever a repository says. */
 const maxChunkBytes = dataSizes.max
+/** More than a seal adds to it. */
+const sealBytes = 64
+
 /** The chunks of a repository, as far as its indexes have been read. */
 export class ChunkStore {
   readonly repository: Repository
@@ -93,13 +96,16 @@ export class ChunkStore {
     const name = digest.toString('hex', 0, 32)
     if (!place) throw missing(this.repository.name, `Chunk ${name}`)
     const pack = this.packs[place.pack] ?? { digest: '', size: 0 }
+    const what = `Chunk ${name.slice(0, 16)} of pack ${pack.digest}`
+    // Before memory is taken for it: an index may say anything.
+    if (place.storedLength > maxChunkBytes + sealBytes) throw damaged(this.repository.name, what)
     const sealed = await this.#ranges.read(pack, place.offset, place.storedLength)
     try {
       const content = await openChunkAside(this.#seal, sealed, place, digest)
       if (content.buffer !== sealed.buffer) this.#ranges.release(sealed)
       return content
     } catch (error) {
-      throw damaged(this.repository.name, `Chunk ${name.slice(0, 16)} of pack ${pack.digest}`, error)
+      throw damaged(this.repository.name, what, error)
     }
   }
 
@@ -139,7 +145,8 @@ async function openChunkAside(
 
 /** What comes out is put into one piece of memory, not into many that are joined. */
 function unpacking(length: number): ZstdOptions {
-  return { maxOutputLength: length, chunkSize: Math.max(length, minOutputBytes) }
+  // With a byte to spare: else it is asked for more, into memory for as much again.
+  return { maxOutputLength: length, chunkSize: Math.max(length + 1, minOutputBytes) }
 }
 
 /** @throws RangeError for what no chunk has. */

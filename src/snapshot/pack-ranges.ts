@@ -74,14 +74,21 @@ export class PackRanges {
       this.#place(digest, end, known)
       return undefined
     }
-    const window = this.#open(digest, offset, follows ? Math.min(size, offset + windowBytes) : end)
+    const window = this.#open(
+      digest,
+      offset,
+      follows ? Math.max(end, Math.min(size, offset + windowBytes)) : end,
+    )
     this.#place(digest, end, window)
     return window
   }
 
   #open(pack: string, start: number, end: number): Window {
     const memory = this.#free.pop() ?? Buffer.allocUnsafeSlow(windowBytes)
-    const bytes = this.#repository.read(pack, start, end - start, memory)
+    const bytes = this.#repository
+      .read(pack, start, end - start, memory)
+      // A registry gives memory of its own: what is given back has to be ours.
+      .then((read) => (read.buffer === memory.buffer ? read : memory.subarray(0, read.copy(memory))))
     const window = { pack, start, end, memory, bytes, users: 0 }
     this.#windows.set(memory.buffer, window)
     return window

@@ -8,6 +8,8 @@ import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
 
 const bufferBytes = 4 << 20
+/** More than a seal takes. */
+const sealBytes = 64
 
 /** Registries limit how many layers a manifest has: after so many packs they become twice as large. */
 const packsOfOneSize = 64
@@ -25,7 +27,7 @@ export class PackWriter {
   readonly #seal: Seal
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
   /** What was sealed lies in it until it is in the buffer. */
-  readonly #sealed = Buffer.allocUnsafeSlow(bufferBytes)
+  readonly #sealed = Buffer.allocUnsafeSlow(bufferBytes + sealBytes)
   #length = 0
   #path = ''
   #file: FileHandle | undefined

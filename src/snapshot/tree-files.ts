@@ -41,6 +41,7 @@ export class TreeFile implements AsyncDisposable {
         const content = await chunks.read(Buffer.from(digest, 'hex'))
         if (content.length !== length) throw damaged(chunks.repository.name, `The list of files of ${id}`)
         await file.writeFile(content)
+        chunks.release(content)
       }
     } catch (error) {
       await tree[Symbol.asyncDispose]()

@@ -7,6 +7,7 @@ import { DigestSet } from './digest-set.ts'
 import { type ChunkRecord, recordHeadBytes, writeRecord } from './records.ts'
 
 const batchBytes = 1 << 20
+const batchContentBytes = 4 << 20
 const front = frameHeaderBytes + batchHeaderBytes
 /** So much content may wait to be compressed and sent while files are read. */
 const queuedBytes = 32 << 20
@@ -81,7 +82,7 @@ export class ChunkSink implements ChunkTaker {
     const encoded = encode(content)
     if (encoded instanceof Promise) {
       const record = encoded.then((done) => ({ digest, length, ...done }))
-      // It is met in its turn.
+      // A failure is met in its turn.
       record.catch(() => undefined)
       this.#waiting.push(record)
       this.#draining ??= this.#drain()
@@ -143,13 +144,14 @@ export class ChunkSink implements ChunkTaker {
     this.sent.chunks++
     this.sent.bytes += record.length
     this.sent.storedBytes += record.stored.length
-    if (this.#length >= batchBytes) this.#seal()
+    // By its content too: what compresses well would never fill one, and fill what may wait.
+    if (this.#length >= batchBytes || this.#content >= batchContentBytes) this.#seal()
   }
 
   /** Nothing more goes into the batch at hand. */
   #seal(): void {
     const batch = this.#batch?.subarray(frameHeaderBytes, this.#length)
-    if (!batch) return
+    if (!batch || this.#failure !== undefined) return
     sealBatch(batch, { round: this.#number, tree: 0 })
     this.#ready.push({ batch, bytes: this.#content })
     this.#batch = undefined

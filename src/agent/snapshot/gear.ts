@@ -60,7 +60,7 @@ export class Chunker {
   }
 }
 
-/** A mask of so many. Comparing what it leaves takes a third of the time of a shift without sign: V8 keeps the hash an integer. */
+/** A mask of so many upper bits. Comparing what it leaves takes a third of the time of a shift without sign: V8 keeps the hash an integer. */
 function upperBits(count: number): number {
   return -1 << (32 - count)
 }

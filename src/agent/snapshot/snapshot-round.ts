@@ -9,13 +9,14 @@ import { AgentError } from '../errors.ts'
 import { writeBack } from '../file-system.ts'
 import { OpsWriter } from '../ops.ts'
 import type { Params, Progress, Result } from '../protocol.ts'
-import { SendCatalog } from '../send-catalog.ts'
+import { racyMarginMs, SendCatalog } from '../send-catalog.ts'
 import { TreeSender } from '../send-tree.ts'
 import { FileChunker } from './chunk-file.ts'
 import type { ChunkTaker } from './chunk-sink.ts'
 import { Chunker, dataSizes, treeSizes } from './gear.ts'
 import { TreeReader, treeMagic } from './tree-reader.ts'
 
+/** What is ready to be sent goes out in between: longer, and whoever takes it has nothing to do. */
 const sliceMilliseconds = 5
 const progressMilliseconds = 200
 
@@ -74,7 +75,7 @@ export class SnapshotRound {
       isTrusted: base?.isTrusted === true,
       writer,
       // What is read while everything stands still is not written back before: it is read again next time.
-      startedAtMs: isFinal ? Number.NEGATIVE_INFINITY : startedAtMs,
+      racyFromMs: isFinal ? Number.NEGATIVE_INFINITY : startedAtMs - racyMarginMs,
     })
     const files = new FileChunker(this.#chunker, this.#sink, writer, catalog.old)
     const ops = new OpsWriter(takeBuffer)

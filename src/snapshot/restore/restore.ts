@@ -45,6 +45,7 @@ export interface RestoreResult {
   warnings: Warning[]
 }
 
+/** `digest` is that of the volume's list of files in the snapshot, by which what was written has been checked. */
 export interface RestoredContainer {
   name: string
   id: string

@@ -55,7 +55,7 @@ async function allGood(request: TreesRequest, refs: readonly ChunkRef[], isRead:
     if (pack === undefined) areGood = false
     if (pack === undefined || !isRead) continue
     try {
-      await chunks.read(digest)
+      chunks.release(await chunks.read(digest))
     } catch {
       areGood = false
       bad.chunks.add(chunkName(pack, digest))

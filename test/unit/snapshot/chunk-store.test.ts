@@ -25,9 +25,9 @@ async function storeOf(lengths: readonly number[]) {
   await packs.end()
   const reads: number[] = []
   const read = repository.read.bind(repository)
-  repository.read = (digest, offset, length) => {
+  repository.read = (digest, offset, length, memory) => {
     reads.push(length ?? -1)
-    return read(digest, offset, length)
+    return read(digest, offset, length, memory)
   }
   const store = new ChunkStore(repository, unsealed)
   store.addPacks(packs.packs)
@@ -60,8 +60,8 @@ t.test('what cannot be read along does not keep a chunk from being read', async 
   const { store, contents, digests } = await storeOf([5000, 5000, 5000])
   const { repository } = store
   const read = repository.read.bind(repository)
-  repository.read = (digest, offset, length) =>
-    (length ?? 0) > 5000 ? Promise.reject(new Error('a bad sector')) : read(digest, offset, length)
+  repository.read = (digest, offset, length, memory) =>
+    (length ?? 0) > 5000 ? Promise.reject(new Error('a bad sector')) : read(digest, offset, length, memory)
   for (const [index, digest] of digests.entries())
     t.ok((await store.read(digest)).equals(contents[index] ?? Buffer.alloc(0)))
 })

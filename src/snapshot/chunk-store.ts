@@ -135,11 +135,13 @@ async function openChunkAside(
   digest: Buffer,
 ): Promise<Buffer> {
   const { encoding, length } = place
-  if (length < asideBytes) return openChunk(seal, sealed, place, digest)
+  const isMuch = length >= asideBytes
   const options = unpacking(checkedLength(encoding, length))
   const stored = seal.open(sealed, 'chunk', takeBuffer)
-  const content = encoding === encodings.zstd ? await zstdDecompressAside(stored, options) : stored
+  const unpack = isMuch ? zstdDecompressAside : zstdDecompressSync
+  const content = encoding === encodings.zstd ? await unpack(stored, options) : stored
   if (content !== stored && stored !== sealed) giveBuffer(stored)
+  if (!isMuch) return checked(content, length, digest)
   return checked(content, length, digest, Buffer.from(await webcrypto.subtle.digest('SHA-256', content)))
 }
 

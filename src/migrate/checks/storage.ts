@@ -15,8 +15,8 @@ export const checkStorage: Check = (facts, { binds }) => {
       else if (mount.kind === 'shared' && !ownerMoves(facts, mount)) {
         found.refuse(
           'volumes-from',
-          `${name} uses the volume ${mount.source} of a container that is not moved along.`,
-          'Name that container too: its volumes move with it.',
+          `${name} uses the volume ${mount.source} of a container that does not come along.`,
+          'Name that container too: its volumes come with it.',
         )
       } else if (mount.kind === 'other') {
         found.refuse(

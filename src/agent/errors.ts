@@ -11,6 +11,7 @@ export type AgentErrorCode =
   | 'cannot-freeze'
   | 'changed-while-stopped'
   | 'corrupted-in-transit'
+  | 'frozen-by-other'
   | 'link-broken'
   | 'link-not-possible'
   | 'not-carried'

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AgentError } from './errors.ts'
+import { flags, system } from './system.ts'
 
 /** How to freeze one control group: version 2 has a file of its own, version 1 a hierarchy (kernel: cgroup-v2.rst, freezer-subsystem.rst). */
 interface Freezable {
@@ -13,6 +14,9 @@ interface Freezable {
 
 /** What is not frozen by then does something that cannot be interrupted. */
 const freezeMilliseconds = 5_000
+/** Who froze a container is not told by its control group; whoever holds a lock on the group's file is waited for, so long. */
+const waitMilliseconds = 30_000
+const pollMilliseconds = 20
 
 /**
  * Freezes containers and thaws them: when told, when a limit is over, and when this process ends, whoever ended it. So a
@@ -20,15 +24,20 @@ const freezeMilliseconds = 5_000
  */
 export class Freezer {
   #frozen: Freezable[] = []
+  /** Files that are locked for as long as they are frozen: nobody else thaws what is read here, nor the other way round. */
+  #locks: number[] = []
   #limit: NodeJS.Timeout | undefined
   #wasThawed = false
 
   /**
-   * Freezes everything in the containers of these ids. `root` is where control groups are mounted, of the host's namespaces.
-   * @throws AgentError `cannot-freeze`; then nothing is frozen.
+   * Freezes everything in the containers of these ids, when nobody else has frozen any of them. `root` is where control groups are
+   * mounted, of the host's namespaces. @returns for how long they have been frozen.
+   * @throws AgentError `cannot-freeze`, `frozen-by-other`; then nothing is frozen.
    */
-  async freeze({ containers, root, limitSeconds }: FreezeParams): Promise<void> {
+  async freeze({ containers, root, limitSeconds }: FreezeParams): Promise<{ milliseconds: number }> {
     const groups = containers.map((container) => groupOf(container, root))
+    await this.#lock(groups)
+    const startedMs = performance.now()
     this.#wasThawed = false
     this.#frozen = groups
     this.#limit = setTimeout(() => this.#overdue(), limitSeconds * 1000)
@@ -40,6 +49,7 @@ export class Freezer {
           throw cannotFreeze(groups.find((group) => !group.isFrozen())?.container ?? '')
         await delay(2)
       }
+      return { milliseconds: performance.now() - startedMs }
     } catch (error) {
       this.thaw()
       throw error instanceof AgentError ? error : cannotFreeze(containers.join(', '), error)
@@ -49,7 +59,7 @@ export class Freezer {
   /** Lets them go on; safe to call twice. Returns whether they had been frozen until now. */
   thaw(): boolean {
     clearTimeout(this.#limit)
-    const wasFrozen = this.#frozen.length > 0 && !this.#wasThawed
+    const wasFrozen = this.#frozen.length > 0 && !this.#wasThawed && this.#frozen.every(isStillFrozen)
     for (const { file, words } of this.#frozen.splice(0)) {
       try {
         writeFileSync(file, words.thaw)
@@ -57,7 +67,26 @@ export class Freezer {
         // Its container has ended.
       }
     }
+    for (const lock of this.#locks.splice(0)) closeSync(lock)
     return wasFrozen
+  }
+
+  /** In one order for all, so that two who want the same ones do not wait for each other. */
+  async #lock(groups: readonly Freezable[]): Promise<void> {
+    const until = performance.now() + waitMilliseconds
+    try {
+      for (const { container, file } of groups.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
+        const lock = openSync(file, 'r')
+        this.#locks.push(lock)
+        while (system.flock(lock, flags.lockAloneOrFail) < 0) {
+          if (performance.now() > until) throw frozenByOther(container)
+          await delay(pollMilliseconds)
+        }
+      }
+    } catch (error) {
+      for (const lock of this.#locks.splice(0)) closeSync(lock)
+      throw error instanceof AgentError ? error : cannotFreeze(groups[0]?.container ?? '', error)
+    }
   }
 
   #overdue(): void {
@@ -118,6 +147,23 @@ function version1(container: string, file: string): Freezable {
     words: { freeze: 'FROZEN', thaw: 'THAWED' },
     isFrozen: () => readFileSync(file, 'latin1').trim() === 'FROZEN',
   }
+}
+
+/** One that has ended does nothing any more either. */
+function isStillFrozen(group: Freezable): boolean {
+  try {
+    return group.isFrozen()
+  } catch {
+    return true
+  }
+}
+
+function frozenByOther(container: string): AgentError {
+  return new AgentError(
+    'frozen-by-other',
+    `Container ${container.slice(0, 12)} is being frozen by another snapshot, which does not end`,
+    { suggestions: ['Try again when that has ended.'] },
+  )
 }
 
 function cannotFreeze(container: string, cause?: unknown): AgentError {

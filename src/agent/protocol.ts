@@ -62,7 +62,7 @@ export interface Requests {
   removeDirectories: { params: HostDirectoriesParams; result: object }
   kill: { params: { container: string }; result: { killed: number } }
   /** Asked of an agent in the host's namespaces of processes and control groups. */
-  freeze: { params: FreezeParams; result: object }
+  freeze: { params: FreezeParams; result: { milliseconds: number } }
   /** `wasFrozen`: false when the limit had been over before. */
   thaw: { params: object; result: { wasFrozen: boolean } }
   listen: { params: DirectSecret; result: { port: number } }

@@ -97,10 +97,7 @@ export class AgentServer {
     makeDirectories: (params) => makeHostDirectories(params),
     removeDirectories: (params) => removeHostDirectories(params),
     kill: ({ container }) => killContainer(container),
-    freeze: async (params) => {
-      await this.#freezer.freeze(params)
-      return {}
-    },
+    freeze: (params) => this.#freezer.freeze(params),
     thaw: () => ({ wasFrozen: this.#freezer.thaw() }),
     listen: async (secret) => {
       this.#listener?.close()

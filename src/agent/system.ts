@@ -43,6 +43,7 @@ const raw = {
   syncFileRange: libc.func('sync_file_range', 'int', ['int', 'int64', 'int64', 'uint32']),
   posixFadvise: libc.func('posix_fadvise', 'int', ['int', 'int64', 'int64', 'int']),
   fstatfs: libc.func('fstatfs', 'int', ['int', pointer]),
+  flock: libc.func('flock', 'int', ['int', 'int']),
 }
 
 /** The calls as the C library has them: they return a negative number on failure, see `failure`. */
@@ -65,6 +66,7 @@ export const flags = {
   punchHole: 0x01 | 0x02,
   fadviseDontNeed: 4,
   syncFileRangeWrite: 2,
+  lockAloneOrFail: 0x02 | 0x04,
 } as const
 
 const errorNames = new Map(Object.entries(osConstants.errno).map(([name, number]) => [number, name]))

@@ -5,8 +5,6 @@ import { exitCodes } from '../model/errors.ts'
 import { collectOften } from '../platform/memory.ts'
 import { reportOf } from './error-report.ts'
 
-const patienceMs = 10_000
-
 /** Runs one wherry command line and ends the process with its exit code. */
 export async function run(args: string[], root: string): Promise<never> {
   collectOften()
@@ -15,8 +13,8 @@ export async function run(args: string[], root: string): Promise<never> {
     // Whoever reads may go away, such as `head` or a terminal: that must not end what is being put back. oclif's own listener
     // throws at anything but a broken pipe.
     stream.removeAllListeners('error')
-    stream.on('error', (error) => {
-      unwritten = error
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (stream === process.stdout && error.code !== 'EPIPE') unwritten ??= error
     })
   }
   try {
@@ -25,7 +23,7 @@ export async function run(args: string[], root: string): Promise<never> {
     await failWithoutCommand(args, error as Error)
   }
   await flushed(process.stdout)
-  if (unwritten?.code === 'ENOSPC') {
+  if (unwritten) {
     process.stderr.write(`Error: What the command says could not be written: ${unwritten.message}\n`)
     process.exitCode ||= exitCodes.unexpected
   }
@@ -33,14 +31,10 @@ export async function run(args: string[], root: string): Promise<never> {
   process.exit(process.exitCode ?? 0)
 }
 
-/** Waits until whoever reads has everything, or has gone, but not for ever for somebody who does neither. */
+/** Waits until whoever reads has everything, which may be a person with a pager, or has gone. */
 function flushed(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    const patience = setTimeout(resolve, patienceMs)
-    stream.write('', () => {
-      clearTimeout(patience)
-      resolve()
-    })
+    stream.write('', () => resolve())
   })
 }
 

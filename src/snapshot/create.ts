@@ -148,9 +148,8 @@ async function readGroup<T>(
     intake.end()
     await reading.close().catch((error) => {
       if (!published) throw error
-      const warning = { code: 'agent-left', message: `The agent could not be removed: ${messageOf(error)}` }
-      work.group.warnings.push(warning)
-      work.report({ type: 'warning', ...warning })
+      const message = `The agent could not be removed: ${messageOf(error)}`
+      work.report({ type: 'warning', code: 'agent-left', message })
     })
   }
   return published

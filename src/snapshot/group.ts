@@ -157,7 +157,9 @@ function hostDirectory(name: string, { destination, source }: ManifestMount): Re
   return {
     code: 'bind-mount',
     message: `${name} has the host directory ${source} mounted at ${destination}; wherry does not know whether it belongs to the container.`,
-    suggestions: ['--binds copy takes it along, --binds leave leaves it out.'],
+    suggestions: [
+      'In a snapshot --binds copy takes it along, --binds leave leaves it out. A clone cannot have it: both would write to it.',
+    ],
   }
 }
 

@@ -38,6 +38,7 @@ export class PackWriter {
   #giving: Promise<void> = Promise.resolve()
   #given = 0
   #givenPath = ''
+  #failure: unknown
   /** Packs that are in the repository now, with what is in them. */
   readonly packs: PackList[] = []
 
@@ -61,6 +62,8 @@ export class PackWriter {
 
   /** Adds a chunk as it lies in another pack of the same repository. */
   async addSealed(chunk: PackedChunk, sealed: Buffer): Promise<void> {
+    // Soon, and not after everything else has been read.
+    if (this.#failure !== undefined) throw this.#failure
     if (!this.#file) await this.#begin()
     this.#chunks.push({ ...chunk, digest: Buffer.from(chunk.digest) })
     await this.#write(sealed)
@@ -108,8 +111,9 @@ export class PackWriter {
     await this.#giving
     this.#givenPath = this.#path
     this.#giving = this.#give(this.#path, pack)
-    // Whoever waits for it meets what goes wrong.
-    this.#giving.catch(() => undefined)
+    this.#giving.catch((error) => {
+      this.#failure = error
+    })
     this.#given++
     this.#path = ''
     this.#size = 0

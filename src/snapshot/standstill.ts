@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts'
+import { findLock, lockedError } from '../launch/lock.ts'
 import { dockerFor } from '../migrate/checks/check.ts'
 import { patiently } from '../migrate/patience.ts'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
@@ -32,7 +33,7 @@ export async function whileStill<T>(
   const running = manifests.filter(({ id }) => before.has(id))
   const removed = running.filter(({ hostConfig }) => hostConfig.AutoRemove === true)
   if (how === 'stop' && removed.length > 0) throw wouldBeRemoved(removed)
-  const startedMs = performance.now()
+  await assertNotMoving(engine, running)
   if (running.length === 0 || how === 'hooks') {
     const instantMs = Date.now()
     const result = await withinLimit(request, () => action(running))
@@ -50,7 +51,7 @@ export async function whileStill<T>(
       throw leftStill(request, running, error)
     })
   }
-  const pauseSeconds = (performance.now() - startedMs) / 1000
+  const pauseSeconds = (performance.now() - still.startedMs) / 1000
   if (still.wasCutShort()) throw tooLong(request)
   return { result, instantMs, pauseSeconds, kind: how }
 }
@@ -72,6 +73,14 @@ async function withinLimit<T>(request: StandstillRequest, action: () => Promise<
     throw isOver ? tooLong(request) : error
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Letting a container go on that a migration has brought to a standstill would give two of it. @throws WherryError `locked`. */
+async function assertNotMoving(engine: Engine, running: readonly Manifest[]): Promise<void> {
+  for (const { id } of running) {
+    const lock = await findLock(engine, id)
+    if (lock?.isHeld) throw lockedError(engine, lock)
   }
 }
 

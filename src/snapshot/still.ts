@@ -1,7 +1,7 @@
 import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
 import { patiently } from '../migrate/patience.ts'
-import { WherryError } from '../model/errors.ts'
+import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Report } from '../model/progress.ts'
 import type { Standstill } from './config.ts'
@@ -26,6 +26,8 @@ export interface StandstillRequest {
 
 /** Containers that stand still. */
 export interface Still {
+  /** Since when, by `performance.now()`. */
+  startedMs: number
   goOn(): Promise<void>
   /** Whether they went on before they were told to. */
   wasCutShort(): boolean
@@ -40,12 +42,13 @@ export async function pauseAll(request: StandstillRequest, running: Manifest[]):
   if (request.byEngine) return pauseByEngine(request, running)
   let isFrozen = true
   try {
-    await agent.request('freeze', {
+    const { milliseconds } = await agent.request('freeze', {
       containers: running.map(({ id }) => id),
       root: controlGroups,
       limitSeconds,
     })
     return {
+      startedMs: performance.now() - milliseconds,
       goOn: async () => {
         const thawed = await agent.request('thaw', {}).catch(() => undefined)
         isFrozen = thawed?.wasFrozen === true
@@ -56,6 +59,7 @@ export async function pauseAll(request: StandstillRequest, running: Manifest[]):
       wasCutShort: () => !isFrozen,
     }
   } catch (error) {
+    if (error instanceof WherryError && error.code === 'frozen-by-other') throw readByOther(running, error)
     if (!(error instanceof WherryError && error.code === 'cannot-freeze')) {
       // An agent that was killed in the middle of it has thawed nothing.
       const ids = running.map(({ id }) => id)
@@ -65,6 +69,19 @@ export async function pauseAll(request: StandstillRequest, running: Manifest[]):
     report({ type: 'note', message: `${error.message}: the engine pauses instead` })
   }
   return pauseByEngine(request, running)
+}
+
+function readByOther(running: readonly Manifest[], cause: WherryError): WherryError {
+  const names = running.map(({ name }) => name).join(', ')
+  return new WherryError(
+    'frozen-by-other',
+    exitCodes.locked,
+    `Another snapshot of ${names}, or of one of them, keeps it standing still and does not end.`,
+    {
+      cause,
+      suggestions: ['Wait until that has ended, and try again: what was read already is not read again.'],
+    },
+  )
 }
 
 function pauseByEngine({ engine, report }: StandstillRequest, running: Manifest[]): Promise<Still> {
@@ -98,7 +115,12 @@ async function eachOf(
   goOn: (id: string) => Promise<void>,
   report: Report,
 ): Promise<Still> {
-  const still = { goOn: () => allDone(running.map(({ id }) => goOn(id))), wasCutShort: () => false }
+  const startedMs = performance.now()
+  const still = {
+    startedMs,
+    goOn: () => allDone(running.map(({ id }) => goOn(id))),
+    wasCutShort: () => false,
+  }
   try {
     await allDone(running.map(({ id }) => stop(id)))
     return still

@@ -23,8 +23,10 @@ export async function thawAnew(engine: Engine, containers: readonly string[], re
     for (const container of containers) {
       const once = { containers: [container], root: treePath(0), limitSeconds: 5 }
       await agent.client.request('freeze', once).catch((error) => {
-        // It has ended, or nobody can freeze here.
-        if (!(error instanceof WherryError && error.code === 'cannot-freeze')) throw error
+        // It has ended, or nobody can freeze here, or somebody else has frozen it and will thaw it.
+        const isFine =
+          error instanceof WherryError && ['cannot-freeze', 'frozen-by-other'].includes(error.code)
+        if (!isFine) throw error
       })
       await agent.client.request('thaw', {})
     }

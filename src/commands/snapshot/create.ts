@@ -4,7 +4,7 @@ import { fromFlag } from '../../cli/engine-flags.ts'
 import { leftStandingStill } from '../../cli/interruption.ts'
 import { encryptFlags, keyFlags, keyHolders } from '../../cli/key-flags.ts'
 import { describeCreated } from '../../cli/present/snapshot.ts'
-import { plainHttpFlag, repoFlag } from '../../cli/repository-flags.ts'
+import { plainHttpFlag, repoFlag, repositoryName } from '../../cli/repository-flags.ts'
 import { useRepository } from '../../cli/use-repository.ts'
 import { connectEngine } from '../../engine/connect.ts'
 import { exitCodes, WherryError } from '../../model/errors.ts'
@@ -13,6 +13,7 @@ import { describeGroup, projectContainers } from '../../snapshot/group.ts'
 import { parseHooks, withoutHook } from '../../snapshot/hooks.ts'
 import { warnOfImages } from '../../snapshot/images.ts'
 import { warnOfMemory } from '../../snapshot/memory.ts'
+import { meansRegistry } from '../../snapshot/repository/reference.ts'
 
 export default class SnapshotCreate extends BaseCommand {
   static override summary = 'Take containers with everything that they have, at one instant.'
@@ -149,7 +150,10 @@ export default class SnapshotCreate extends BaseCommand {
           isStill
             ? leftStandingStill(engine.name, running, flags.memory ? 'memory' : flags.standstill, hooks.after)
             : undefined,
-        whatFollows: () => 'stopping; what is stored already stays for the next snapshot.',
+        whatFollows: () =>
+          meansRegistry(repositoryName(flags.repo))
+            ? 'stopping; there is no snapshot.'
+            : 'stopping; what is stored already stays for the next snapshot.',
       },
     )
     this.endProgress()

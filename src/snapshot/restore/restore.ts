@@ -48,6 +48,9 @@ export interface RestoreResult {
 /** `digest` is that of the volume's list of files in the snapshot, by which what was written has been checked. */
 export interface RestoredContainer {
   name: string
+  /** Where it was taken, and where it is now; `id` is the same as the target's. */
+  source: { engine: string; id: string }
+  target: { engine: string; id: string }
   id: string
   image: string
   running: boolean
@@ -126,13 +129,16 @@ async function resultOf(
 
 async function restoredContainer(
   target: Engine,
-  { plan, trees, restored }: RestoreParts,
+  { config, plan, trees, restored }: RestoreParts,
   name: string,
 ): Promise<RestoredContainer> {
   const now = await target.containers.inspect(name)
+  const sourceId = plan.containers.find((container) => container.name === name)?.sourceId ?? ''
   const volumes = plan.trees.filter(({ container, kind }) => container === name && kind !== 'layer')
   return {
     name,
+    source: { engine: config.engine.name, id: sourceId },
+    target: { engine: target.name, id: now?.Id ?? '' },
     id: now?.Id ?? '',
     image: now?.Config.Image ?? '',
     running: now?.State.Running ?? false,

@@ -6,7 +6,7 @@ import type { Manifest } from '../../../src/model/manifest.ts'
 import { isLeftStill, whileStill } from '../../../src/snapshot/standstill.ts'
 
 /** Containers of one engine that only stop and start; one named in `fails` does not do that. */
-function fake(fails: { stop?: string; start?: string } = {}) {
+function fake(fails: { stop?: string; start?: string } = {}, locked?: { held: boolean }) {
   const stopped = new Set<string>()
   const containers = {
     stop: async (id: string) => {
@@ -17,6 +17,17 @@ function fake(fails: { stop?: string; start?: string } = {}) {
       if (id === fails.start) throw new Error('it does not start')
       stopped.delete(id)
     },
+    list: async () =>
+      locked
+        ? [
+            {
+              Id: 'lock',
+              State: locked.held ? 'running' : 'exited',
+              Created: 0,
+              Labels: { 'wherry.migration': 'm-1' },
+            },
+          ]
+        : [],
     inspect: async (id: string) => ({
       Id: id,
       Name: `/${id}`,
@@ -48,6 +59,17 @@ t.test('all stand still at once, and go on afterwards', async (t) => {
   t.strictSame(result.sort(), ['a', 'b', 'c'])
   t.equal(kind, 'stop')
   t.equal(stopped.size, 0)
+})
+
+t.test('what a migration moves is left alone, for as long as that lives', async (t) => {
+  const { stopped, request } = fake({}, { held: true })
+  await t.rejects(
+    whileStill(request, async () => t.fail('nothing is read')),
+    { code: 'locked', exitCode: 6 },
+  )
+  t.equal(stopped.size, 0)
+  const { request: later } = fake({}, { held: false })
+  await t.resolves(whileStill(later, async () => undefined))
 })
 
 t.test('they go on when what was to be done fails', async (t) => {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AgentError } from './errors.ts'
-import { flags, system } from './system.ts'
+import { failure, flags, lastErrno, system } from './system.ts'
 
 /** How to freeze one control group: version 2 has a file of its own, version 1 a hierarchy (kernel: cgroup-v2.rst, freezer-subsystem.rst). */
 interface Freezable {
@@ -14,7 +14,10 @@ interface Freezable {
 
 /** What is not frozen by then does something that cannot be interrupted. */
 const freezeMilliseconds = 5_000
-/** Who froze a container is not told by its control group; whoever holds a lock on the group's file is waited for, so long. */
+/**
+ * Who froze a container is not told by its control group; whoever holds a lock on the group's file is waited for, so long. Then only one that
+ * is frozen is left alone: anybody in a container may lock the file.
+ */
 const waitMilliseconds = 30_000
 const pollMilliseconds = 20
 
@@ -24,8 +27,9 @@ const pollMilliseconds = 20
  */
 export class Freezer {
   #frozen: Freezable[] = []
-  /** Files that are locked for as long as they are frozen: nobody else thaws what is read here, nor the other way round. */
+  /** Files that are locked until `release`: nobody else thaws what is read here, nor freezes what commands are run in afterwards. */
   #locks: number[] = []
+  #isCalledOff = false
   #limit: NodeJS.Timeout | undefined
   #wasThawed = false
 
@@ -52,6 +56,7 @@ export class Freezer {
       return { milliseconds: performance.now() - startedMs }
     } catch (error) {
       this.thaw()
+      this.release()
       throw error instanceof AgentError ? error : cannotFreeze(containers.join(', '), error)
     }
   }
@@ -67,24 +72,37 @@ export class Freezer {
         // Its container has ended.
       }
     }
-    for (const lock of this.#locks.splice(0)) closeSync(lock)
     return wasFrozen
+  }
+
+  /** Lets others freeze them, when nothing more is to be done in them. */
+  release(): void {
+    for (const lock of this.#locks.splice(0)) closeSync(lock)
+  }
+
+  /** Ends the waiting for others. */
+  callOff(): void {
+    this.#isCalledOff = true
   }
 
   /** In one order for all, so that two who want the same ones do not wait for each other. */
   async #lock(groups: readonly Freezable[]): Promise<void> {
     const until = performance.now() + waitMilliseconds
+    this.release()
     try {
-      for (const { container, file } of groups.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
-        const lock = openSync(file, 'r')
+      for (const group of groups.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
+        const lock = openSync(group.file, 'r')
         this.#locks.push(lock)
         while (system.flock(lock, flags.lockAloneOrFail) < 0) {
-          if (performance.now() > until) throw frozenByOther(container)
+          if (!['EAGAIN', 'EWOULDBLOCK'].includes(lastErrno())) throw failure('flock')
+          const isOver = performance.now() > until
+          if (this.#isCalledOff || (isOver && group.isFrozen())) throw frozenByOther(group.container)
+          if (isOver) break
           await delay(pollMilliseconds)
         }
       }
     } catch (error) {
-      for (const lock of this.#locks.splice(0)) closeSync(lock)
+      this.release()
       throw error instanceof AgentError ? error : cannotFreeze(groups[0]?.container ?? '', error)
     }
   }
@@ -161,7 +179,7 @@ function isStillFrozen(group: Freezable): boolean {
 function frozenByOther(container: string): AgentError {
   return new AgentError(
     'frozen-by-other',
-    `Container ${container.slice(0, 12)} is being frozen by another snapshot, which does not end`,
+    `Container ${container.slice(0, 12)} is kept frozen by somebody else`,
     { suggestions: ['Try again when that has ended.'] },
   )
 }

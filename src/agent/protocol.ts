@@ -65,6 +65,8 @@ export interface Requests {
   freeze: { params: FreezeParams; result: { milliseconds: number } }
   /** `wasFrozen`: false when the limit had been over before. */
   thaw: { params: object; result: { wasFrozen: boolean } }
+  /** Others may freeze them now. */
+  releaseFrozen: { params: object; result: object }
   listen: { params: DirectSecret; result: { port: number } }
   /** Answered when the other side has connected. */
   accept: { params: object; result: { address: string } }

@@ -99,6 +99,10 @@ export class AgentServer {
     kill: ({ container }) => killContainer(container),
     freeze: (params) => this.#freezer.freeze(params),
     thaw: () => ({ wasFrozen: this.#freezer.thaw() }),
+    releaseFrozen: () => {
+      this.#freezer.release()
+      return {}
+    },
     listen: async (secret) => {
       this.#listener?.close()
       this.#listener = await listen(secret)
@@ -167,6 +171,7 @@ export class AgentServer {
     },
     abort: ({ reason, forGood }) => {
       if (forGood) this.#calledOff = reason
+      this.#freezer.callOff()
       this.#round?.abort(reason)
       return {}
     },

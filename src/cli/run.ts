@@ -14,7 +14,8 @@ export async function run(args: string[], root: string): Promise<never> {
     // throws at anything but a broken pipe.
     stream.removeAllListeners('error')
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (stream === process.stdout && error.code !== 'EPIPE') unwritten ??= error
+      const gone = ['EPIPE', 'ECONNRESET', ...(process.stdout.isTTY ? ['EIO'] : [])]
+      if (stream === process.stdout && !gone.includes(error.code ?? '')) unwritten ??= error
     })
   }
   try {

@@ -16,7 +16,7 @@ import type { Reading, ReadingRequest } from './reading.ts'
 import type { Descriptor } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
 import type { Seal } from './seal.ts'
-import { isLeftStill } from './standstill.ts'
+import { assertNotMoving, isLeftStill } from './standstill.ts'
 import type { StandstillKind } from './still.ts'
 
 export interface CreateRequest {
@@ -74,6 +74,8 @@ export interface CreateResult {
 export async function createSnapshot(request: CreateRequest): Promise<CreateResult> {
   const startedMs = performance.now()
   const { group, repository, seal, report } = request
+  // Before everything is read; it is asked again before they stand still.
+  await assertNotMoving(request.engine, group.manifests)
   const contents = await readContents(repository, seal, request.key)
   const directory = await repository.workDirectory()
   const id = randomBytes(6).toString('hex')

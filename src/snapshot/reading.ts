@@ -111,6 +111,8 @@ export class Reading {
       ),
     ).finally(() => {
       this.#tellStandstill(false)
+      // One that has gone holds nothing.
+      agent.request('releaseFrozen', {}).catch(() => undefined)
     })
   }
 

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.ts'
-import { findLock, lockedError } from '../launch/lock.ts'
+import { findLocks, lockedError } from '../launch/lock.ts'
 import { dockerFor } from '../migrate/checks/check.ts'
 import { patiently } from '../migrate/patience.ts'
 import { exitCodes, messageOf, RefusedError, WherryError } from '../model/errors.ts'
@@ -33,7 +33,7 @@ export async function whileStill<T>(
   const running = manifests.filter(({ id }) => before.has(id))
   const removed = running.filter(({ hostConfig }) => hostConfig.AutoRemove === true)
   if (how === 'stop' && removed.length > 0) throw wouldBeRemoved(removed)
-  await assertNotMoving(engine, running)
+  await assertNotMoving(engine, manifests)
   if (running.length === 0 || how === 'hooks') {
     const instantMs = Date.now()
     const result = await withinLimit(request, () => action(running))
@@ -77,11 +77,10 @@ async function withinLimit<T>(request: StandstillRequest, action: () => Promise<
 }
 
 /** Letting a container go on that a migration has brought to a standstill would give two of it. @throws WherryError `locked`. */
-async function assertNotMoving(engine: Engine, running: readonly Manifest[]): Promise<void> {
-  for (const { id } of running) {
-    const lock = await findLock(engine, id)
-    if (lock?.isHeld) throw lockedError(engine, lock)
-  }
+export async function assertNotMoving(engine: Engine, manifests: readonly Manifest[]): Promise<void> {
+  const ids = new Set(manifests.map(({ id }) => id))
+  const lock = (await findLocks(engine)).find(({ container, isHeld }) => isHeld && ids.has(container.id))
+  if (lock) throw lockedError(engine, lock)
 }
 
 /** The containers that run and are not paused, by id, each with when it was started. */

@@ -1,5 +1,6 @@
 import type { AgentClient } from '../agent/client.ts'
 import type { Engine } from '../engine/engine.ts'
+import { hasStatus } from '../engine/failures.ts'
 import { patiently } from '../migrate/patience.ts'
 import { exitCodes, WherryError } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
@@ -76,19 +77,23 @@ function readByOther(running: readonly Manifest[], cause: WherryError): WherryEr
   return new WherryError(
     'frozen-by-other',
     exitCodes.locked,
-    `Another snapshot of ${names}, or of one of them, keeps it standing still and does not end.`,
-    {
-      cause,
-      suggestions: ['Wait until that has ended, and try again: what was read already is not read again.'],
-    },
+    `Somebody else, such as another snapshot, keeps ${names}, or one of them, standing still.`,
+    { cause, suggestions: ['Wait until that has ended, and try again.'] },
   )
 }
 
 function pauseByEngine({ engine, report }: StandstillRequest, running: Manifest[]): Promise<Still> {
+  /** What another has paused is for that one to let go on. */
+  const others = new Set<string>()
   return eachOf(
     running,
-    (id) => engine.containers.pause(id),
+    (id) =>
+      engine.containers.pause(id).catch((error) => {
+        if (hasStatus(error, 409)) others.add(id)
+        throw error
+      }),
     async (id) => {
+      if (others.has(id)) return
       if ((await engine.containers.inspect(id))?.State.Paused) await engine.containers.unpause(id)
     },
     report,

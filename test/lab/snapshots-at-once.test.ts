@@ -37,6 +37,9 @@ t.test('who freezes what another has frozen waits for that one’s end, whatever
   const waiting = second.client.request('freeze', params)
   t.equal(await Promise.race([waiting.then(() => 'frozen'), sleep(1000, 'waits')]), 'waits')
   t.match(await first.client.request('thaw', {}), { wasFrozen: true })
+  t.equal(await Promise.race([waiting.then(() => 'frozen'), sleep(500, 'waits')]), 'waits')
+  await docker('alpha', 'exec', name, 'true')
+  await first.client.request('releaseFrozen', {})
   const { milliseconds } = await waiting
   t.ok(milliseconds < 500, 'the time that it waited is not one of standing still')
 
@@ -55,7 +58,7 @@ t.test('snapshots of one container at once are made one after the other', async 
   await runCounter(name)
   const repos = await Promise.all([1, 2, 3].map(() => newRepository(t)))
   for (const { pauseSeconds } of await Promise.all(repos.map((repo) => create(repo, [name]))))
-    t.ok(pauseSeconds > 0 && pauseSeconds < 2, `${pauseSeconds} s`)
+    t.ok(pauseSeconds > 0 && pauseSeconds < 10, `${pauseSeconds} s`)
   await goesOn(t, lab, name)
   t.strictSame(await helpersLeft(lab.alpha), [])
 })

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { image } from './harness/configurations.ts'
@@ -55,21 +55,24 @@ t.test('what is not there is not restored', async (t) => {
 t.test('a damaged repository: nothing of the snapshot is left on the engine', async (t) => {
   const repo = await snapshotOf(t, 't-damaged')
   const blobs = join(repo, 'blobs', 'sha256')
-  const sizes = await Promise.all(
-    (await readdir(blobs)).map(async (name) => (await stat(join(blobs, name))).size),
-  )
   const names = await readdir(blobs)
-  const pack = join(blobs, names[sizes.indexOf(Math.max(...sizes))] ?? '')
-  const whole = await readFile(pack)
-  for (const [what, content] of [
-    ['one bit', flipped(whole)],
-    ['cut off', whole.subarray(0, whole.length - 1000)],
-    ['missing', undefined],
-  ] as const) {
-    await (content ? writeFile(pack, content) : rm(pack))
-    t.match(await refused(t, repo), { exitCode: 8 }, what)
+  t.ok(names.length >= 4, 'a manifest, a config, an index and packs')
+  for (const name of names) {
+    const blob = join(blobs, name)
+    const whole = await readFile(blob)
+    for (const [what, content] of [
+      ['one bit', flipped(whole)],
+      ['cut off', whole.subarray(0, Math.max(0, whole.length - 1000))],
+      ['missing', undefined],
+    ] as const) {
+      await (content ? writeFile(blob, content) : rm(blob))
+      t.match(await refused(t, repo), { exitCode: 8 }, `${what}: ${name.slice(0, 8)}, ${whole.length} bytes`)
+      const verified = await wherry(['snapshot', 'verify', '--repo', repo, '--read-data', '--json'])
+      t.equal(verified.exitCode, 8, 'verify says so too')
+      t.ok(`${verified.stdout}${verified.stderr}`.includes(name.slice(0, 16)), 'and names it')
+    }
+    await writeFile(blob, whole)
   }
-  await writeFile(pack, whole)
   t.equal((await wherry([...restoreWords(repo, 'latest'), '--json'])).exitCode, 0, 'whole it is restored')
 })
 

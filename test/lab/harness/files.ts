@@ -12,7 +12,8 @@ export async function runFiles(): Promise<void> {
   const inside = `if [ ! -e /ready ]; then ${prepare}; fi; exec python3 /opt/mutate.py /v/changing`
   await docker('alpha', 'run', '-d', '--name', 't-files', '-v', 't-files:/v', image, 'sh', '-c', inside)
   await waitFor('/ready')
-  await sleep(1500)
+  // What changed within two seconds before it was read is read again.
+  await sleep(2500)
 }
 
 /** Describes a container's volume at /v and the raw directory of its writable layer, from outside the container. */

@@ -76,7 +76,7 @@ t.test('a write through a mapping whose page was already dirty is not missed', a
   t.teardown(() => child.kill())
   await once(child.stdout, 'data')
   // Long enough that the file's times alone would let it pass as unchanged.
-  await setTimeout(1300)
+  await setTimeout(2300)
   await pair.round({ trees })
   for (const text of ['second', 'third!']) {
     child.stdin.write(`${text}\n`)

@@ -24,7 +24,7 @@ function fake(fails: { stop?: string; start?: string } = {}, locked?: { held: bo
               Id: 'lock',
               State: locked.held ? 'running' : 'exited',
               Created: 0,
-              Labels: { 'wherry.migration': 'm-1' },
+              Labels: { 'wherry.migration': 'm-1', 'wherry.locks': 'a' },
             },
           ]
         : [],

@@ -5,7 +5,7 @@ import { run } from '../src/platform/process.ts'
 import { type DataSet, generate, nameOf } from './data-sets.ts'
 import { forgetDeleted } from './deleted-files.ts'
 import { docker, type Engines, image, remove, succeeded, volumeDirectory } from './engines.ts'
-import { install, type Keeper, keepers, restored, sizeOf } from './keepers.ts'
+import { install, type Keeper, type KeepJob, keepers, restored, sizeOf } from './keepers.ts'
 import { timed } from './methods/method.ts'
 
 /** What one program took for one data set, in seconds, and what its repository weighs, in bytes. */
@@ -85,13 +85,9 @@ async function measureSet(
     const repository = await mkdtemp(join(scratch, 'repository-'))
     await keeper.prepare(repository)
     const job = { set, from, to: '', engines }
-    const keep = async () => {
-      await settle(set, repository)
-      return (await timed(() => keeper.keep(repository, job))).seconds
-    }
-    const first = await keep()
+    const first = await secondsToKeep(keeper, repository, job)
     const sizeAfterFirst = await sizeOf(repository)
-    const unchanged = await keep()
+    const unchanged = await secondsToKeep(keeper, repository, job)
     const row = {
       set: set.name,
       program: keeper.name,
@@ -110,8 +106,7 @@ async function measureSet(
     say(`${set.name}: ${keeper.name}, changed`)
     const to = await mkdtemp(join(scratch, 'restored-'))
     const job = { set, from, to, engines }
-    await settle(set, repository)
-    row.changed = (await timed(() => keeper.keep(repository, job))).seconds
+    row.changed = await secondsToKeep(keeper, repository, job)
     row.sizeAfterAll = await sizeOf(repository)
     await settle(set, repository)
     const { seconds, value } = await timed(() => keeper.restore(repository, job))
@@ -122,6 +117,11 @@ async function measureSet(
     await rm(repository, { recursive: true, force: true })
   }
   return rows.map(({ row }) => row)
+}
+
+async function secondsToKeep(keeper: Keeper, repository: string, job: KeepJob): Promise<number> {
+  await settle(job.set, repository)
+  return (await timed(() => keeper.keep(repository, job))).seconds
 }
 
 /** Nothing of what was done before counts for what follows: it is on disk or forgotten, and what is read is in memory. */

@@ -180,7 +180,6 @@ function frozenByOther(container: string): AgentError {
   return new AgentError(
     'frozen-by-other',
     `Container ${container.slice(0, 12)} is kept frozen by somebody else`,
-    { suggestions: ['Try again when that has ended.'] },
   )
 }
 

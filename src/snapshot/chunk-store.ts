@@ -11,7 +11,7 @@ import { damaged, missing } from './repository/failures.ts'
 import type { Descriptor, OciManifest } from './repository/oci.ts'
 import { mediaTypes } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
-import type { Seal } from './seal.ts'
+import { maxSealBytes, type Seal } from './seal.ts'
 
 const zstdDecompressAside: (content: Buffer, options: ZstdOptions) => Promise<Buffer> =
   promisify(zstdDecompress)
@@ -23,8 +23,6 @@ const minOutputBytes = 64
 
 /** A chunk is never longer, whatever a repository says. */
 const maxChunkBytes = dataSizes.max
-/** More than a seal adds to it. */
-const sealBytes = 64
 
 /** The chunks of a repository, as far as its indexes have been read. */
 export class ChunkStore {
@@ -98,7 +96,7 @@ export class ChunkStore {
     const pack = this.packs[place.pack] ?? { digest: '', size: 0 }
     const what = `Chunk ${name.slice(0, 16)} of pack ${pack.digest}`
     // Before memory is taken for it: an index may say anything.
-    if (place.storedLength > maxChunkBytes + sealBytes) throw damaged(this.repository.name, what)
+    if (place.storedLength > maxChunkBytes + maxSealBytes) throw damaged(this.repository.name, what)
     const sealed = await this.#ranges.read(pack, place.offset, place.storedLength)
     try {
       const content = await openChunkAside(this.#seal, sealed, place, digest)

@@ -92,7 +92,8 @@ export async function createSnapshot(request: CreateRequest): Promise<CreateResu
       await packs.end()
       request.signal.throwIfAborted()
       report({ type: 'phase', phase: 'publish', message: 'looking whether everything is there' })
-      return { ...read, ...(await publish({ ...work, ...read, packs: packs.packs, images })) }
+      const { createdAt } = await publish({ ...work, ...read, packs: packs.packs, images })
+      return { ...read, createdAt }
     })
     return {
       id,

@@ -1,15 +1,14 @@
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { dataSizes } from '../agent/snapshot/gear.ts'
 import type { ChunkRecord } from '../agent/snapshot/records.ts'
 import { type PackedChunk, type PackList, packFootBytes, packMagic, writeChunkList } from './pack-format.ts'
 import { mediaTypes } from './repository/oci.ts'
 import type { Repository } from './repository/repository.ts'
-import type { Seal } from './seal.ts'
+import { maxSealBytes, type Seal } from './seal.ts'
 
 const bufferBytes = 4 << 20
-/** More than a seal takes. */
-const sealBytes = 64
 
 /** Registries limit how many layers a manifest has: after so many packs they become twice as large. */
 const packsOfOneSize = 64
@@ -27,7 +26,7 @@ export class PackWriter {
   readonly #seal: Seal
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
   /** What was sealed lies in it until it is in the buffer. */
-  readonly #sealed = Buffer.allocUnsafeSlow(bufferBytes + sealBytes)
+  readonly #sealed = Buffer.allocUnsafeSlow(dataSizes.max + maxSealBytes)
   #length = 0
   #path = ''
   #file: FileHandle | undefined

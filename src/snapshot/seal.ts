@@ -1,6 +1,9 @@
 import { publicSeed } from '../agent/snapshot/gear.ts'
 import type { OciManifest } from './repository/oci.ts'
 
+/** No seal adds more bytes than this to what it seals. */
+export const maxSealBytes = 64
+
 /** What a sealed thing is for; it goes into the seal, so that none can be put in another's place. */
 export type SealedPurpose = 'config' | 'index' | 'chunk' | 'list'
 
